@@ -1,0 +1,98 @@
+"""`headrace worker`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from enum import IntEnum
+from typing import Any
+
+import click
+
+from headrace.cli.logs import configure_logging
+from headrace.cli.loop import run
+from headrace.cli.target import load_queue
+from headrace.errors import AuthFailed, ConfigMismatch, HeadraceError, Unsupported
+from headrace.worker.shutdown import Ending
+from headrace.worker.worker import Worker
+
+
+class ExitCode(IntEnum):
+    """What the exit code of `headrace worker` says beside those of `Ending`."""
+
+    USAGE = 2
+    """The command line or the code of the tasks is wrong."""
+    REFUSED = 3
+    """The broker refuses this worker: credentials, settings, version."""
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="MODULE:QUEUE...")
+@click.option("-c", "--concurrency", default=100, help="Jobs at a time.")
+@click.option(
+    "--grace",
+    default=25.0,
+    metavar="SECONDS",
+    help="How long running jobs may go on after the first signal.",
+)
+@click.option("--prefetch", type=int, help="Jobs to claim beyond the free slots.  [default: auto]")
+@click.option("--threads", type=int, help="Plain functions at a time.  [default: auto]")
+@click.option(
+    "--log-level",
+    default="info",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    help="Log from this level on.",
+)
+def worker(
+    targets: tuple[str, ...],
+    concurrency: int,
+    grace: float,
+    prefetch: int | None,
+    threads: int | None,
+    log_level: str,
+) -> None:
+    r"""Run the jobs of one or more queues, the most important one first.
+
+    SIGTERM or SIGINT: finish what runs within the grace and give the rest back. Again: give
+    everything back now. A third time: exit at once.
+
+    \b
+    Exit codes:
+      0    stopped in order
+      1    stopped in a hurry: asked twice, or a job ignored its cancellation
+      2    the command line or the tasks are wrong
+      3    the broker refuses: credentials, settings, version
+      130  the third signal
+    """
+    configure_logging(log_level)
+    try:
+        served = Worker(
+            *map(load_queue, targets),
+            concurrency=concurrency,
+            grace=grace,
+            prefetch=prefetch,
+            threads=threads,
+        )
+        ending = run(_serve(served))
+    except (AuthFailed, ConfigMismatch, Unsupported) as error:
+        _fail(error, ExitCode.REFUSED)
+    except HeadraceError as error:
+        _fail(error, ExitCode.USAGE)
+    else:
+        sys.exit(ending)
+
+
+async def _serve(served: Worker) -> Ending:
+    ending = await served.run()
+    if served.stuck:
+        # Leaving the event loop would wait for code that nothing can stop; its jobs are given back.
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(ending)
+    return ending
+
+
+def _fail(error: Exception, code: ExitCode) -> Any:
+    click.echo(f"Error: {error}", err=True)
+    sys.exit(code)

@@ -1,0 +1,311 @@
+"""The face: a queue takes jobs, tells of them, and is what a worker serves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterable
+from itertools import islice
+from typing import Any, ParamSpec, Self, TypeVar, overload
+
+from headrace.broker import Broker, Control, QueueSpec, QueueStats
+from headrace.codec import VERSION, Envelope, Settings, encode
+from headrace.durations import Duration, seconds
+from headrace.errors import InvalidOption, QueueClosed, Rejected, UnknownTask
+from headrace.handle import JobHandle
+from headrace.ids import new_id
+from headrace.job import NewJob
+from headrace.letter import DeadLetter, read_letter
+from headrace.options import Options
+from headrace.outbox import Outbox
+from headrace.plugins import broker_from_url
+from headrace.registry import Registry
+from headrace.task import Call, LocalTask, Task
+from headrace.urls import redact_url
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEFAULT_URL = "memory://"
+URL_VARIABLE = "HEADRACE_URL"
+CHUNK = 500
+"""Calls that `enqueue_many` sends before it takes more from its iterator."""
+
+
+_unseen: Task[..., Any] = Task("")
+
+
+class Queue(Registry):
+    """A named queue on a broker, with the tasks that run from it.
+
+    Args:
+        url: Any broker's URL, or a `Broker`; if it is not given `$HEADRACE_URL`, else `memory://`.
+            A `Broker` stays the caller's: the queue opens it, and leaves closing it to its owner.
+        name: 1 to 64 of `A-Z a-z 0-9 _ -`.
+        lanes: How many priorities there are, 0 is served first.
+        lease: Seconds after which the jobs of a worker that died start again.
+        max_deliveries: How often in a row a job may be handed out without any outcome, because its
+            worker died, before it is dead-lettered.
+        result_ttl: Seconds for which results are kept; 0 keeps none.
+        max_payload: Bytes of an encoded job or result at most.
+        unknown_ttl: Seconds for which a job whose task no worker knows is given back, for a
+            rolling deploy to bring the task, before it is dead-lettered.
+
+    Raises:
+        InvalidOption: A setting makes no sense.
+        PluginError: The URL leads to no broker.
+
+    Example:
+        `queue = Queue("redis://localhost:6379/0")`, then `async with queue: ...`
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a setting that stands by itself
+        self,
+        url: str | Broker | None = None,
+        *,
+        name: str = "default",
+        lanes: int = 3,
+        lease: Duration = 30.0,
+        max_deliveries: int = 3,
+        result_ttl: Duration = 600.0,
+        max_payload: int = 1 << 20,
+        unknown_ttl: Duration = 3600.0,
+    ) -> None:
+        super().__init__()
+        if max_deliveries < 1 or max_payload < 1:
+            message = "max_deliveries and max_payload are 1 or more"
+            raise InvalidOption(message)
+        if url is None:
+            url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
+        self.name = name
+        self.broker: Broker = broker_from_url(url) if isinstance(url, str) else url
+        self.result_ttl = seconds(result_ttl, name="result_ttl")
+        self.spec = QueueSpec(
+            name=name,
+            lanes=lanes,
+            lease=seconds(lease, name="lease"),
+            result_ttl=self.result_ttl,
+        )
+        self.max_deliveries = max_deliveries
+        self.max_payload = max_payload
+        self.unknown_ttl = seconds(unknown_ttl, name="unknown_ttl")
+        self._place = redact_url(url) if isinstance(url, str) else repr(url)
+        self._owns_broker = isinstance(url, str)
+        self._opened = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._outbox = Outbox(self.broker, name)
+
+    async def open(self) -> None:
+        """Connect to the broker and declare the queue. Each `open` wants its `close`.
+
+        Raises:
+            BrokerError: The broker cannot be reached or refuses, or the queue is declared with
+                another lease or other lanes (`ConfigMismatch`).
+            QueueClosed: It is open in another event loop.
+        """
+        loop = asyncio.get_running_loop()
+        if self._opened and self._loop is not loop:
+            message = f"queue {self.name!r} is open in another event loop: use one Queue for each"
+            raise QueueClosed(message)
+        if not self._opened:
+            await self.broker.open()
+            await self.broker.declare(self.spec)
+        self._loop = loop
+        self._opened += 1
+
+    async def close(self) -> None:
+        """Send what is still to be sent, and let go of the broker. Once more is harmless."""
+        if self._opened == 1:
+            await self._outbox.drain()
+            if self._owns_broker:
+                await self.broker.close()
+            self._loop = None
+        self._opened = max(0, self._opened - 1)
+
+    async def __aenter__(self) -> Self:
+        """Open the queue."""
+        await self.open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close the queue."""
+        await self.close()
+
+    @overload
+    async def enqueue(
+        self, task: Task[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> JobHandle[R]: ...
+
+    @overload
+    async def enqueue(self, task: str, *args: Any, **kwargs: Any) -> JobHandle[Any]: ...
+
+    async def enqueue(self, task: Any, *args: Any, **kwargs: Any) -> JobHandle[Any]:
+        """Store a job. When this returns, it is kept.
+
+        Many calls at the same time travel together. A cancelled call leaves it open whether the
+        job is stored; with a `job_id` it can be repeated safely.
+
+        Args:
+            task: A task of this queue, or the name of one that only the workers have.
+            *args: Its arguments.
+            **kwargs: Its arguments.
+
+        Returns:
+            A handle on the job: on the one that was there already, if `handle.duplicate`.
+
+        Raises:
+            InvalidArguments: They do not fit the task.
+            Rejected: The job is too large, or has a priority that the queue has not.
+            UnknownTask: The task belongs to another queue.
+            QueueClosed: The queue is not open here.
+            BrokerError: The broker did not take it in time. After `OutcomeUnknown` it may be
+                stored all the same.
+
+        Example:
+            `job = await queue.enqueue(send_email, "a@b.c", "hi", html=True)`
+        """
+        target: Task[..., Any] = task
+        if isinstance(task, str):
+            target = self._tasks.get(task) or self.remote(task)
+        call = target.call(*args, **kwargs)
+        job = self._draft(call)
+        return self._handle(call, job, await self._outbox.send(job))
+
+    async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[JobHandle[R]]:
+        """Store many jobs, a batch at a time. A cancelled call leaves it open which are stored.
+
+        Args:
+            calls: From `Task.call`; a generator is read as it is sent.
+
+        Returns:
+            A handle on each, in the order of the calls.
+
+        Raises:
+            HeadraceError: As `enqueue`; the first one. Jobs before and behind it may be stored.
+        """
+        handles: list[JobHandle[R]] = []
+        remaining = iter(calls)
+        while chunk := list(islice(remaining, CHUNK)):
+            jobs = [self._draft(call) for call in chunk]
+            answers = await asyncio.gather(*map(self._outbox.send, jobs))
+            handles += map(self._handle, chunk, jobs, answers)
+        return handles
+
+    def _handle(self, call: Call[R], job: NewJob, existing: str | None) -> JobHandle[R]:
+        return JobHandle(
+            self.broker,
+            self.name,
+            existing or job.id,
+            call.task.decode_result,
+            duplicate=existing is not None,
+        )
+
+    def _draft(self, call: Call[Any]) -> NewJob:
+        """Make the job of a call, or say why it cannot be one."""
+        if self._loop is None or self._loop is not asyncio.get_running_loop():
+            message = f"queue {self.name!r} is not open here: use `async with queue:` around"
+            raise QueueClosed(message)
+        task = call.task
+        if isinstance(task, LocalTask):
+            known = self._tasks.get(task.name)
+            if known is None or known.implementation is not task.implementation:
+                message = f"task {task.name!r} does not belong to queue {self.name!r}"
+                raise UnknownTask(message)
+        return self.draft(call, task.effective, task.settings)
+
+    def draft(self, call: Call[Any], options: Options, settings: Settings | None) -> NewJob:
+        """Return the job of a call without sending it.
+
+        Raises:
+            Rejected: It is too large, or its priority is no lane of this queue.
+        """
+        now = self.broker.clock.time()
+        job_id = options.job_id or new_id()
+        body = encode(
+            Envelope(VERSION, call.task.name, call.args, call.kwargs, int(now * 1000), settings)
+        )
+        lanes = self.spec.lanes
+        priority = (lanes - 1) // 2 if options.priority is None else options.priority
+        if priority >= lanes:
+            raise Rejected(job_id, f"priority {priority}: the queue has lanes 0 to {lanes - 1}")
+        if len(body) > self.max_payload:
+            raise Rejected(
+                job_id,
+                f"{len(body):,} bytes are more than max_payload ({self.max_payload:,}): "
+                "store the data elsewhere and pass a reference, or raise max_payload",
+            )
+        delay = options.delay if options.at is None else max(0.0, options.at.timestamp() - now)
+        return NewJob(
+            id=job_id,
+            body=body,
+            priority=priority,
+            delay=delay,
+            unique=options.unique,
+            unique_for=options.unique_for,
+            expires=options.expires,
+        )
+
+    def remote(self, name: str) -> Task[..., Any]:
+        """Return a task that only other processes implement, to enqueue it with options.
+
+        Example:
+            `await queue.enqueue(queue.remote("send_email").options(delay=60), "a@b.c", "hi")`
+        """
+        return Task(name)
+
+    def job(self, job_id: str) -> JobHandle[Any]:
+        """Return a handle on a job by its id, such as one that another process enqueued."""
+        return JobHandle(self.broker, self.name, job_id, _unseen.decode_result)
+
+    async def stats(self) -> QueueStats:
+        """Count the jobs of this queue.
+
+        Raises:
+            BrokerError: The broker could not be asked.
+        """
+        return await self.broker.stats(self.name)
+
+    async def pause(self) -> None:
+        """Hand out no more jobs, on any worker. Those running go on."""
+        await self.broker.control(self.name, Control.PAUSE)
+
+    async def resume(self) -> None:
+        """Hand out jobs again."""
+        await self.broker.control(self.name, Control.RESUME)
+
+    async def purge(self, *, dead: bool = False) -> int:
+        """Drop the jobs that wait: those ready and those delayed. Running jobs go on.
+
+        Args:
+            dead: Drop the dead letters instead.
+
+        Returns:
+            How many were dropped.
+        """
+        if dead:
+            return await self.broker.control(self.name, Control.PURGE_DEAD)
+        delayed = await self.broker.control(self.name, Control.PURGE_DELAYED)
+        return delayed + await self.broker.control(self.name, Control.PURGE_READY)
+
+    async def dead_letters(self) -> AsyncIterator[DeadLetter]:
+        """Iterate over the dead letters, oldest first.
+
+        Example:
+            `async for dead in queue.dead_letters(): print(dead.task, dead.reason)`
+        """
+        after = ""
+        while page := await self.broker.dead(self.name, after=after):
+            for dead in page:
+                yield read_letter(dead)
+            after = page[-1].cursor
+
+    async def requeue(self, *job_ids: str) -> int:
+        """Send dead letters back to be run again, with no failure counted.
+
+        Returns:
+            How many went back. One whose unique key another job holds stays.
+        """
+        return await self.broker.redrive(self.name, job_ids)
+
+    def __repr__(self) -> str:
+        return f"<Queue {self.name!r} on {self._place}>"

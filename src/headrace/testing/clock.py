@@ -1,0 +1,101 @@
+"""A clock that stands still until it is told to move."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from itertools import count
+from typing import TypeVarTuple
+
+Ts = TypeVarTuple("Ts")
+
+ROUNDS = 30
+"""Rounds of the event loop that woken tasks get before time goes on."""
+
+
+class ManualTimer:
+    """A callback of a `ManualClock`."""
+
+    __slots__ = ("_run", "cancelled", "when")
+
+    def __init__(self, when: float, run: Callable[[], object]) -> None:
+        self.when = when
+        self.cancelled = False
+        self._run = run
+
+    def cancel(self) -> None:
+        """Forget the callback. Harmless when it already ran or was cancelled."""
+        self.cancelled = True
+
+    def fire(self) -> None:
+        """Run the callback, unless it was cancelled."""
+        if not self.cancelled:
+            self._run()
+
+
+class ManualClock:
+    """A `Clock` for tests. Time passes only in `advance`.
+
+    Args:
+        start: The wall time, in seconds since the epoch.
+
+    Example:
+        `clock = ManualClock()`, `broker = MemoryBroker(clock=clock)`, `await clock.advance(30)`
+    """
+
+    def __init__(self, start: float = 1_750_000_000.0) -> None:
+        self._wall_offset = start
+        self._now = 0.0
+        self._timers: list[tuple[float, int, ManualTimer]] = []
+        self._sequence = count()
+
+    def time(self) -> float:
+        """Return the wall time, in seconds since the epoch."""
+        return self._wall_offset + self._now
+
+    def monotonic(self) -> float:
+        """Return the seconds by which the clock was advanced."""
+        return self._now
+
+    def call_later(
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts
+    ) -> ManualTimer:
+        """Call `callback(*args)` when the clock has been advanced by `delay` seconds."""
+        timer = ManualTimer(self._now + max(0.0, delay), lambda: callback(*args))
+        heapq.heappush(self._timers, (timer.when, next(self._sequence), timer))
+        return timer
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when the clock has been advanced by so many seconds."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        woken = asyncio.Event()
+        timer = self.call_later(seconds, woken.set)
+        try:
+            await woken.wait()
+        finally:
+            timer.cancel()
+
+    def step_wall(self, seconds: float) -> None:
+        """Move the wall time alone, as an operator or NTP does. Negative: back."""
+        self._wall_offset += seconds
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass: each timer fires at its moment, and what it wakes runs before the next."""
+        end = self._now + seconds
+        await self.settle()
+        while self._timers and self._timers[0][0] <= end:
+            when, _, timer = heapq.heappop(self._timers)
+            self._now = max(self._now, when)
+            if not timer.cancelled:
+                timer.fire()
+                await self.settle()
+        self._now = max(self._now, end)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let the tasks that can run do so, without any time passing."""
+        for _ in range(ROUNDS):
+            await asyncio.sleep(0)

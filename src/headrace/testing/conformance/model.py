@@ -1,0 +1,192 @@
+"""Chapter 7: random histories against the model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from headrace.broker import Held, QueueSpec
+from headrace.ids import new_id
+from headrace.job import Lease, NewJob
+from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
+from headrace.testing.conformance.lab import Chapter, Lab, Rig, job
+from headrace.testing.conformance.ledger import Ledger
+
+T = TypeVar("T")
+
+indexes = st.integers(0, 1_000)
+workers = st.sampled_from(["worker-a", "worker-b"])
+kinds = st.sampled_from(["done", "dead", "release", "retry now", "retry later"])
+
+
+def outcome_of(kind: str, lease: Lease, later: float) -> Outcome:
+    """Return an outcome by its name."""
+    match kind:
+        case "done":
+            return Done(lease, b"result", 3600.0)
+        case "dead":
+            return Dead(lease, "no good", b"", lease.attempt + 1, b"why", 3600.0)
+        case "release":
+            return Release(lease)
+        case _:
+            delay = later if kind == "retry later" else 0.0
+            return Reschedule(lease, delay, lease.attempt + 1, b"meta")
+
+
+class BrokerMachine(RuleBasedStateMachine):
+    """Does random things to a queue: enqueue, claim, renew, expire, settle, crash, advance.
+
+    A crash needs no rule of its own: leases that are not renewed are those of a dead worker, and
+    old leases go on being used as those of a zombie.
+    """
+
+    make_rig: Any
+
+    @initialize()
+    def begin(self) -> None:
+        """Open a broker and declare a queue of this history's own."""
+        self._runner = asyncio.Runner()
+        rig: Rig = self.make_rig()
+        broker = rig.connect()
+        self._do(broker.open())
+        queue = f"q-{new_id()}"
+        self._do(broker.declare(QueueSpec(name=queue, lease=rig.lease, result_ttl=3600.0)))
+        self.lab = Lab(rig, broker, queue)
+        self.ledger = Ledger()
+        self.last: tuple[NewJob, str, str | None] | None = None
+
+    def _do(self, call: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(call)
+
+    @property
+    def _now(self) -> float:
+        return self.lab.broker.clock.monotonic()
+
+    @rule(unique=st.sampled_from([None, "a", "b"]), later=st.booleans(), lane=st.integers(0, 2))
+    def enqueue(self, unique: str | None, later: bool, lane: int) -> None:  # noqa: FBT001
+        """Store a job."""
+        delay = 1.5 * self.lab.rig.lease if later else 0.0
+        one, batch, sent = job(unique=unique, delay=delay, priority=lane), new_id(), self._now
+        [answer] = self._do(self.lab.enqueue(one, batch=batch))
+        self.ledger.enqueued(one.id, unique, sent + delay, answer)
+        self.last = one, batch, answer
+
+    @precondition(lambda self: self.last is not None)
+    @rule()
+    def enqueue_again(self) -> None:
+        """Repeat the last batch, as after a lost reply."""
+        if self.last is not None:
+            one, batch, answer = self.last
+            assert self._do(self.lab.enqueue(one, batch=batch)) == [answer]
+
+    @rule(worker=workers, limit=st.integers(1, 3))
+    def claim(self, worker: str, limit: int) -> None:
+        """Lease jobs."""
+        for lease in self._do(self.lab.claim(limit, worker)):
+            self.ledger.claimed(lease, self._now)
+
+    @precondition(lambda self: self.ledger.leases)
+    @rule(index=indexes)
+    def renew(self, index: int) -> None:
+        """Renew any lease that was ever handed out."""
+        lease, copy = self.ledger.leases[index % len(self.ledger.leases)]
+        deadline = lease.deadline
+        [answer] = self._do(self.lab.broker.renew([lease]))
+        self.ledger.renewed(lease, copy, deadline, self._now, answer)
+
+    @precondition(lambda self: self.ledger.leases)
+    @rule(index=indexes, kind=kinds)
+    def settle(self, index: int, kind: str) -> None:
+        """Settle any lease that was ever handed out."""
+        lease, copy = self.ledger.leases[index % len(self.ledger.leases)]
+        outcome = outcome_of(kind, lease, 1.5 * self.lab.rig.lease)
+        sent = self._now
+        [counts] = self._do(self.lab.settle(outcome))
+        self.ledger.settled(outcome, copy, sent, counts)
+
+    @precondition(lambda self: self.ledger.entries)
+    @rule(index=indexes)
+    def cancel(self, index: int) -> None:
+        """Cancel any job that was ever accepted."""
+        job_id = list(self.ledger.entries)[index % len(self.ledger.entries)]
+        [answer] = self._do(self.lab.broker.cancel(self.lab.queue, [job_id]))
+        self.ledger.cancelled(job_id, answer)
+
+    @precondition(lambda self: self.ledger.entries)
+    @rule(index=indexes)
+    def redrive(self, index: int) -> None:
+        """Redrive any job that was ever accepted."""
+        job_id = list(self.ledger.entries)[index % len(self.ledger.entries)]
+        sent = self._now
+        count = self._do(self.lab.broker.redrive(self.lab.queue, [job_id]))
+        self.ledger.redriven(job_id, sent, count)
+
+    @rule(share=st.sampled_from([0.3, 0.9, 1.7]))
+    def advance(self, share: float) -> None:
+        """Let time pass: a little, or so much that leases run out and delays are over."""
+        self._do(self.lab.advance(share * self.lab.rig.lease))
+        self._do(self.lab.broker.maintain(self.lab.queue, "worker-of-the-lab"))
+        self.ledger.lapsed(self._now)
+
+    @invariant()
+    def the_books_balance(self) -> None:
+        """Check I12 after every step."""
+        if hasattr(self, "lab"):
+            self.ledger.balance(self._do(self.lab.stats()))
+
+    def teardown(self) -> None:
+        """Check I1: when everything has come to an end, nothing is left and nothing is missing."""
+        if not hasattr(self, "lab"):
+            return
+        try:
+            self._drain()
+        finally:
+            self._do(self.lab.broker.close())
+            self._runner.close()
+
+    def _drain(self) -> None:
+        for _ in range(3):
+            self.advance(1.7)
+            for lease in self._do(self.lab.claim(1_000)):
+                self.ledger.claimed(lease, self._now)
+                assert self._do(self.lab.broker.renew([lease])) == [Held.OK]
+                outcome, sent = Done(lease, b"result", 3600.0), self._now
+                [counts] = self._do(self.lab.settle(outcome))
+                self.ledger.settled(outcome, self.ledger.leases[-1][1], sent, counts)
+        assert self.ledger.live() == [], f"I1: lost: {self.ledger.live()}"
+
+
+def broker_machine(rig: Rig) -> type[BrokerMachine]:
+    """Return a state machine that works on queues of the rig's broker."""
+    return type("Machine", (BrokerMachine,), {"make_rig": staticmethod(lambda: rig)})
+
+
+class ModelChapter(Chapter):
+    """No history of operations, crashes and delays breaks an invariant."""
+
+    def test_random_histories(self, rig: Rig) -> None:
+        run_state_machine_as_test(
+            broker_machine(rig),
+            settings=settings(
+                max_examples=rig.examples,
+                stateful_step_count=40,
+                deadline=None,
+                suppress_health_check=(
+                    HealthCheck.too_slow,
+                    HealthCheck.filter_too_much,
+                    HealthCheck.data_too_large,
+                ),
+            ),
+        )

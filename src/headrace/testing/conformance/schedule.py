@@ -1,0 +1,95 @@
+"""Chapter 5: time."""
+
+from __future__ import annotations
+
+import pytest
+
+from headrace.broker import Held
+from headrace.job import JobState
+from headrace.outcome import Release, Reschedule
+from headrace.testing.conformance.lab import Chapter, Lab, job
+
+
+class ScheduleChapter(Chapter):
+    """Nothing starts before its time by the broker's clock, nor after its end."""
+
+    async def test_a_delayed_job_is_never_early(self, lab: Lab) -> None:
+        job_id = await lab.put(delay=lab.rig.lease)
+        await lab.none()
+        await lab.advance(lab.rig.lease * 0.7)
+        await lab.broker.maintain(lab.queue, "worker-a")
+        await lab.none()
+        assert await lab.state(job_id) is JobState.DELAYED
+        await lab.advance(lab.rig.lease * 0.4)
+        assert (await lab.one()).id == job_id
+
+    async def test_a_delayed_job_keeps_what_it_is(self, lab: Lab) -> None:
+        await lab.put(body=b"\x00same", meta=b"kept", attempt=4, priority=0, delay=0.2)
+        await lab.advance(0.3)
+        lease = await lab.one()
+        assert (lease.body, lease.meta, lease.attempt) == (b"\x00same", b"kept", 4)
+        assert (lease.priority, lease.deliveries) == (0, 1)
+
+    async def test_jobs_come_in_the_order_in_which_they_are_due(self, lab: Lab) -> None:
+        step = lab.rig.lease / 4
+        late = await lab.put(delay=3 * step)
+        early = await lab.put(delay=step)
+        middle = await lab.put(delay=2 * step)
+        await lab.advance(4 * step)
+        assert [lease.id for lease in await lab.claim(3)] == [early, middle, late]
+
+    async def test_many_that_are_due_at_once_all_come(self, lab: Lab) -> None:
+        jobs = [job(delay=lab.rig.lease) for _ in range(500)]
+        await lab.enqueue(*jobs)
+        await lab.none()
+        await lab.advance(lab.rig.lease * 1.1)
+        leases = await lab.claim(500)
+        assert {lease.id for lease in leases} == {one.id for one in jobs}
+
+    async def test_delayed_retries_do_not_stall_fresh_jobs(self, lab: Lab) -> None:
+        await lab.enqueue(*(job() for _ in range(500)))
+        leases = await lab.claim(500)
+        await lab.settle(*(Reschedule(lease, 3600.0, 1, b"") for lease in leases))
+        fresh = await lab.put()
+        assert (await lab.one()).id == fresh
+        assert (await lab.stats()).delayed == 500
+
+    async def test_a_job_that_is_not_started_in_time_expires(self, lab: Lab) -> None:
+        job_id = await lab.put(expires=lab.rig.lease / 2)
+        await lab.advance(lab.rig.lease)
+        await lab.none()
+        assert await lab.state(job_id) is JobState.EXPIRED
+        stats = await lab.stats()
+        assert (sum(stats.ready), stats.dead) == (0, 0)
+
+    async def test_an_expired_job_does_not_use_up_the_limit(self, lab: Lab) -> None:
+        await lab.put(expires=lab.rig.lease / 2)
+        good = await lab.put()
+        await lab.advance(lab.rig.lease)
+        assert [lease.id for lease in await lab.claim(1)] == [good]
+
+    async def test_a_job_that_is_started_in_time_does_not_expire(self, lab: Lab) -> None:
+        await lab.put(expires=lab.rig.lease)
+        lease = await lab.one()
+        for _ in range(3):
+            await lab.advance(lab.rig.lease * 0.6)
+            assert await lab.broker.renew([lease]) == [Held.OK]
+        assert await lab.done(lease)
+
+    @pytest.mark.parametrize("how", ["reschedule", "release", "crash"])
+    async def test_an_expired_job_is_not_started_again(self, lab: Lab, how: str) -> None:
+        job_id = await lab.put(expires=lab.rig.lease / 2)
+        lease = await lab.one()
+        if how == "crash":
+            await lab.lapse()
+        else:
+            await lab.advance(lab.rig.lease * 0.7)
+            again = Release(lease) if how == "release" else Reschedule(lease, 0.0, 1, b"")
+            assert await lab.settle(again) == [True]
+        await lab.none("worker-b")
+        assert await lab.state(job_id) is JobState.EXPIRED
+
+    async def test_maintenance_says_when_it_wants_to_be_called_again(self, lab: Lab) -> None:
+        await lab.put(delay=lab.rig.lease)
+        pause = await lab.broker.maintain(lab.queue, "worker-a")
+        assert 0 <= pause <= 60

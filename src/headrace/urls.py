@@ -1,0 +1,46 @@
+"""Broker URLs: what may be shown of them, and what their query says."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from headrace.errors import InvalidURL
+
+_HIDDEN = "***"
+_PLACEHOLDER = "<a URL that cannot be parsed>"
+
+
+def redact_url(url: str) -> str:
+    """Return a URL without anything secret, for logs, errors and representations.
+
+    User name, password and every value of the query are hidden. Text that cannot be parsed as a
+    URL is hidden whole.
+    """
+    try:
+        parts = urlsplit(url)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return _PLACEHOLDER
+    if not parts.scheme or "@" in parts.path:
+        return _PLACEHOLDER
+    user = f"{_HIDDEN}@" if "@" in parts.netloc else ""
+    hidden = "&".join(f"{key}={_HIDDEN}" for key, _ in query)
+    return f"{parts.scheme}://{user}{host}{parts.path}{'?' if hidden else ''}{hidden}"
+
+
+def split_url(url: str) -> SplitResult:
+    """Return the parts of a broker URL.
+
+    Raises:
+        InvalidURL: It has no scheme, or cannot be parsed.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        message = f"not a broker URL: {redact_url(url)}"
+        raise InvalidURL(message) from error
+    if not parts.scheme or "://" not in url:
+        message = f"a broker URL begins with a scheme, as in memory://, not {redact_url(url)!r}"
+        raise InvalidURL(message)
+    return parts

@@ -1,0 +1,1 @@
+"""The worker: services around a queue, put together in `worker.py`."""

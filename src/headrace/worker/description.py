@@ -1,0 +1,61 @@
+"""An exception as text of a bounded size, whatever its class does when it is looked at."""
+
+from __future__ import annotations
+
+import traceback
+
+from msgspec import Struct
+
+MAX_MESSAGE = 4_096
+"""Characters of an exception's text."""
+
+MAX_TRACEBACK = 16_384
+"""Characters of a traceback: its end, where the exception stands."""
+
+
+class Description(Struct, frozen=True):
+    """What is kept of an exception.
+
+    Attributes:
+        error: Its class, with its module where that is not builtins.
+        message: Its text.
+        traceback: Its traceback.
+    """
+
+    error: str
+    message: str
+    traceback: str
+
+
+def describe(error: BaseException) -> Description:
+    """Return an exception as text. It never raises."""
+    return Description(_class_name(error), _text(error), _traceback(error))
+
+
+def _class_name(error: BaseException) -> str:
+    kind = type(error)
+    name = kind.__qualname__
+    return name if kind.__module__ in ("builtins", None) else f"{kind.__module__}.{name}"
+
+
+def _text(error: BaseException) -> str:
+    # A task's exception may do anything in __str__; nothing of it may reach the worker.
+    try:
+        text = str(error)
+    except BaseException:  # noqa: BLE001 - see above
+        return "<its text cannot be shown>"
+    return _clean(text[: MAX_MESSAGE + 1], MAX_MESSAGE)
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        text = "".join(traceback.format_exception(error, limit=-50))
+    except BaseException:  # noqa: BLE001 - as in _text
+        return "<its traceback cannot be shown>"
+    return _clean(text if len(text) <= MAX_TRACEBACK else "…" + text[-MAX_TRACEBACK + 1 :])
+
+
+def _clean(text: str, limit: int = MAX_TRACEBACK) -> str:
+    """Cut a text, and replace lone surrogates, which cannot be encoded."""
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return cut.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,55 @@
+"""One lease in the hands of a worker, and the reason for which it was stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+
+from headrace.job import Lease
+
+
+class CancelReason(Enum):
+    """Why a running job was cancelled. Set before the cancellation is sent; the first one wins."""
+
+    TIMEOUT = auto()
+    """Its attempt took longer than its timeout."""
+    LEASE_LOST = auto()
+    """Another worker has it now, or this one could not renew in time."""
+    CANCELLED = auto()
+    """Somebody asked to cancel the job."""
+    SHUTDOWN = auto()
+    """The worker stops."""
+
+
+class Run:
+    """A lease from its claim to its settlement.
+
+    Attributes:
+        lease: What was claimed.
+        reason: Why it was cancelled, if it was.
+        let_go_at: When its lease is no longer renewed although it still runs: it was cancelled
+            and does not end.
+    """
+
+    __slots__ = ("_task", "lease", "let_go_at", "reason")
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.reason: CancelReason | None = None
+        self.let_go_at: float | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, task: asyncio.Task[None]) -> None:
+        """Say which asyncio task runs it."""
+        self._task = task
+
+    def finish(self) -> None:
+        """Say that it runs no more: a late cancellation finds nobody."""
+        self._task = None
+
+    def cancel(self, reason: CancelReason) -> None:
+        """Stop it, unless it was stopped for another reason before."""
+        if self.reason is None:
+            self.reason = reason
+            if self._task is not None:
+                self._task.cancel()

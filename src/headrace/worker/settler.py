@@ -1,0 +1,109 @@
+"""Outcomes to the broker, in batches, until they arrive."""
+
+from __future__ import annotations
+
+import logging
+from typing import TypeAlias
+
+from headrace.batcher import Batcher
+from headrace.broker import Broker
+from headrace.errors import Rejected
+from headrace.outcome import Dead, Outcome
+from headrace.worker.backoff import Backoff
+from headrace.worker.run import Run
+from headrace.worker.tally import Tally
+
+logger = logging.getLogger("headrace.worker")
+
+BATCH = 500
+"""Outcomes in one call; the contract allows no more."""
+
+Entry: TypeAlias = tuple[Run, Outcome]
+
+
+class Settler:
+    """Settles the deliveries of one queue.
+
+    One call is in flight, and what ends meanwhile is the next batch. When the broker is in
+    trouble it tries for ever: `pending` says how many wait, and the consumer claims no more when
+    they are many. A run stays in `held`, so that its lease is renewed, until it is settled.
+
+    Args:
+        broker: Where to.
+        queue: The queue's name.
+        held: The runs whose leases this worker holds.
+        tally: Where outcomes are counted.
+    """
+
+    def __init__(self, broker: Broker, queue: str, held: set[Run], tally: Tally) -> None:
+        self._broker = broker
+        self._held = held
+        self._tally = tally
+        self._backoff = Backoff("settler", queue)
+        self._batcher: Batcher[Entry] = Batcher(
+            self._flush, limit=BATCH, name=f"headrace-settler-{queue}"
+        )
+        self.pending = 0
+
+    def put(self, run: Run, outcome: Outcome | None) -> None:
+        """Settle a run, or let go of one that another worker has."""
+        if outcome is None:
+            self._tally.lost += 1
+            self._held.discard(run)
+            return
+        self.pending += 1
+        self._batcher.add((run, outcome))
+
+    async def drain(self) -> None:
+        """Return when everything that was put in is settled. Cancelled, it goes on all the same."""
+        await self._batcher.drain()
+
+    async def _flush(self, entries: list[Entry]) -> None:
+        while entries:
+            try:
+                accepted = await self._broker.settle([outcome for _, outcome in entries])
+            except Rejected as error:
+                entries = self._without(error, entries)
+            except Exception as error:  # noqa: BLE001 - a plug-in that leaks must not end the worker
+                await self._broker.clock.sleep(self._backoff.failed(error))
+            else:
+                self._backoff.succeeded()
+                self._settled(entries, accepted)
+                return
+
+    def _settled(self, entries: list[Entry], accepted: list[bool]) -> None:
+        self.pending -= len(entries)
+        for (run, outcome), counts in zip(entries, accepted, strict=True):
+            self._held.discard(run)
+            if counts:
+                self._tally.count(outcome)
+            else:
+                self._tally.lost += 1
+                logger.warning(
+                    "outcome came too late, another worker has the job",
+                    extra={"job_id": run.lease.id, "queue": run.lease.queue},
+                )
+
+    def _without(self, error: Rejected, entries: list[Entry]) -> list[Entry]:
+        """Replace what the broker will never take: the job becomes a dead letter that says so."""
+        remaining: list[Entry] = []
+        named = any(run.lease.id == error.job_id for run, _ in entries)
+        for run, outcome in entries:
+            if named and run.lease.id != error.job_id:
+                remaining.append((run, outcome))
+            elif named and not (isinstance(outcome, Dead) and outcome.result is None):
+                reason = f"its outcome was refused: {error.reason}"
+                remaining.append((run, Dead(run.lease, reason, b"", run.lease.attempt)))
+            else:
+                self._give_up(run, error)
+        return remaining
+
+    def _give_up(self, run: Run, error: Rejected) -> None:
+        """Let a lease lapse that cannot be settled: the poison rule ends the job."""
+        self.pending -= 1
+        self._held.discard(run)
+        self._tally.lost += 1
+        logger.error(
+            "outcome cannot be settled",
+            extra={"job_id": run.lease.id, "queue": run.lease.queue, "reason": error.reason},
+        )

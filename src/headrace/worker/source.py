@@ -1,0 +1,83 @@
+"""One queue as a worker serves it: its services, and the leases taken from it."""
+
+from __future__ import annotations
+
+from headrace.job import JobState, Lease
+from headrace.outcome import Done, Outcome, Release
+from headrace.queue import Queue
+from headrace.worker.backoff import Backoff
+from headrace.worker.executor import Executor
+from headrace.worker.heartbeat import Heartbeat
+from headrace.worker.limits import TaskLimits
+from headrace.worker.maintenance import Maintenance
+from headrace.worker.run import CancelReason, Run
+from headrace.worker.scheduler import Scheduler
+from headrace.worker.settler import Settler
+from headrace.worker.tally import Tally
+from headrace.worker.threads import Threads
+
+
+class Source:
+    """A queue, with the services that belong to it alone.
+
+    Args:
+        queue: What is served.
+        worker: The worker's id.
+        threads: For plain functions, shared by all queues.
+        limits: For tasks with a concurrency of their own.
+        tally: Where outcomes are counted.
+
+    Attributes:
+        held: The runs whose leases this worker holds, from claim to settlement.
+    """
+
+    def __init__(
+        self, queue: Queue, worker: str, threads: Threads, limits: TaskLimits, tally: Tally
+    ) -> None:
+        self.queue = queue
+        self.held: set[Run] = set()
+        self._worker = worker
+        self._broker = queue.broker
+        self._tally = tally
+        self._backoff = Backoff("consumer", queue.name)
+        self._retry_at = 0.0
+        self.scheduler = Scheduler(queue)
+        self.settler = Settler(queue.broker, queue.name, self.held, tally)
+        self.heartbeat = Heartbeat(queue.broker, queue.name, queue.spec.lease, self.held)
+        self.maintenance = Maintenance(queue.broker, queue.name, worker)
+        self.executor = Executor(queue, queue.broker.clock, threads, limits, self.scheduler.arrived)
+
+    @property
+    def well(self) -> bool:
+        """Whether the last claim reached the broker."""
+        return self._backoff.well
+
+    async def claim(self, limit: int, wait: float) -> list[Run]:
+        """Lease up to `limit` jobs, waiting for the first. In trouble, wait and return none."""
+        clock = self._broker.clock
+        pause = self._retry_at - clock.monotonic()
+        if pause > 0:
+            await clock.sleep(min(pause, wait))
+            return []
+        try:
+            leases = await self._broker.claim(self.queue.name, self._worker, limit, wait)
+        except Exception as error:  # noqa: BLE001 - a plug-in that leaks must not end the worker
+            self._retry_at = clock.monotonic() + self._backoff.failed(error)
+            return []
+        self._backoff.succeeded()
+        return [self._take(lease) for lease in leases]
+
+    def _take(self, lease: Lease) -> Run:
+        run = Run(lease)
+        self.held.add(run)
+        self._tally.claimed += 1
+        return run
+
+    def give_back(self, run: Run) -> None:
+        """Settle a run that never started or does not end, by the reason it was stopped for."""
+        outcome: Outcome | None = Release(run.lease)
+        if run.reason is CancelReason.LEASE_LOST:
+            outcome = None
+        elif run.reason is CancelReason.CANCELLED:
+            outcome = Done(run.lease, None, self.queue.result_ttl, JobState.CANCELLED)
+        self.settler.put(run, outcome)

@@ -1,0 +1,185 @@
+"""The worker: it puts the services into one task group, and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform
+import re
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, nullcontext
+from typing import Any
+
+from headrace.durations import Duration
+from headrace.errors import InvalidOption, OutcomeUnknown, Overloaded, Unavailable
+from headrace.ids import new_id
+from headrace.queue import Queue
+from headrace.worker.backoff import Backoff
+from headrace.worker.consumer import Consumer
+from headrace.worker.limits import TaskLimits
+from headrace.worker.settings import settings_from
+from headrace.worker.shutdown import Ending, Shutdown
+from headrace.worker.signals import listening
+from headrace.worker.source import Source
+from headrace.worker.tally import Tally
+from headrace.worker.threads import Threads
+
+logger = logging.getLogger("headrace.worker")
+
+
+class Worker:
+    """Runs the jobs of one or more queues, until it is stopped. It starts only once.
+
+    Args:
+        *queues: What to serve, the most important one first. Each keeps its own lanes.
+        concurrency: Jobs at a time.
+        grace: Seconds for which running jobs may go on after the worker was asked to stop.
+        prefetch: Jobs to claim beyond the free slots; if it is not given, as many as there are
+            slots while jobs take less than 10 ms on average, else none.
+        max_stall: Seconds for which the event loop may be blocked before leases are let go.
+        threads: Plain functions at a time; if it is not given, as many as
+            `concurrent.futures.ThreadPoolExecutor` has threads.
+
+    Attributes:
+        id: Its name in the broker, fresh for each worker.
+        tally: What it did, counted.
+
+    Raises:
+        InvalidOption: A setting makes no sense, or there is no queue.
+
+    Example:
+        `await Worker(queue, concurrency=100, grace=25).run()`
+    """
+
+    def __init__(
+        self,
+        *queues: Queue,
+        concurrency: int = 100,
+        grace: Duration = 25.0,
+        prefetch: int | None = None,
+        max_stall: Duration = 300.0,
+        threads: int | None = None,
+    ) -> None:
+        if not queues:
+            message = "a worker serves at least one queue"
+            raise InvalidOption(message)
+        settings = settings_from(concurrency, grace, prefetch, max_stall, threads)
+        self.id = _worker_id()
+        self.tally = Tally()
+        self._threads = Threads(settings.threads)
+        limits = TaskLimits(max(1, settings.concurrency // 2))
+        self._sources = [
+            Source(queue, self.id, self._threads, limits, self.tally) for queue in queues
+        ]
+        self._consumer = Consumer(self._sources, settings, queues[0].broker.clock)
+        self._shutdown = Shutdown(self._consumer, self._sources, settings.grace)
+        self._serving = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether it claims jobs: it runs, was not asked to stop, and its brokers answer."""
+        return (
+            self._serving
+            and not self._shutdown.requested.is_set()
+            and all(source.well for source in self._sources)
+        )
+
+    @property
+    def stuck(self) -> int:
+        """How many jobs run on after `run`: given back, but in threads or deaf to cancellation."""
+        return self._threads.busy + self._consumer.abandoned
+
+    def stop(self) -> None:
+        """Ask it to stop: finish what runs within the grace, give the rest back.
+
+        Asked again, it cancels what runs and gives it back at once. Harmless before and after it
+        runs.
+        """
+        self._shutdown.request()
+
+    async def run(self, *, signals: bool = True) -> Ending:
+        """Serve until SIGTERM, SIGINT or `stop`.
+
+        Cancelled, it does what a second request to stop does, within two seconds, and goes.
+
+        Args:
+            signals: Whether to heed signals. The third one ends the process at once.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            ConfigMismatch: A queue is declared with another lease or other lanes.
+            AuthFailed: The broker refuses the credentials.
+            Unsupported: The broker cannot keep the contract.
+            InvalidTask: A task's signature cannot travel.
+        """
+        for source in self._sources:
+            source.queue.compile()
+        with listening(self.stop) if signals else nullcontext():
+            async with AsyncExitStack() as stack:
+                for source in self._sources:
+                    if not await self._open(source.queue):
+                        return Ending.DRAINED
+                    stack.push_async_callback(source.queue.close)
+                return await self._serve()
+
+    async def _open(self, queue: Queue) -> bool:
+        """Open a queue, trying for ever while the broker is in trouble, or until it is stopped."""
+        backoff = Backoff("worker", queue.name)
+        requested = self._shutdown.requested
+        while not requested.is_set():
+            try:
+                await queue.open()
+            except (Unavailable, OutcomeUnknown, Overloaded) as error:
+                await self._consumer.changed.until(requested.is_set, backoff.failed(error))
+            else:
+                backoff.succeeded()
+                return True
+        return False
+
+    async def _serve(self) -> Ending:
+        # asyncio's task group, not anyio's: anyio cancels again and again until a task has ended,
+        # and would so cut off the cleaning up of a broker's verb.
+        async with asyncio.TaskGroup() as group:
+            services = [group.create_task(run, name=name) for name, run in self._services()]
+            consumer = group.create_task(self._consumer.run(), name="headrace-consumer")
+            self._serving = True
+            logger.info("worker is serving", extra={"worker": self.id})
+            try:
+                await self._shutdown.requested.wait()
+                await _end(consumer)
+                ending = await self._shutdown.drain()
+            except BaseException:
+                await _end(consumer)
+                await self._shutdown.cancel()
+                raise
+            finally:
+                self._serving = False
+                for service in services:
+                    service.cancel()
+        logger.info("worker has stopped", extra={"worker": self.id, **self.tally.facts()})
+        return ending
+
+    def _services(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        for source in self._sources:
+            name = source.queue.name
+            yield f"headrace-heartbeat-{name}", source.heartbeat.run()
+            yield f"headrace-maintenance-{name}", source.maintenance.run()
+            yield f"headrace-scheduler-{name}", source.scheduler.run()
+
+    def __repr__(self) -> str:
+        return f"<Worker {self.id}>"
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it has ended."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _worker_id() -> str:
+    """Return a name that tells host and process, and that no other start of a process has."""
+    host = re.sub(r"[^A-Za-z0-9]+", "-", platform.node())[:24].strip("-") or "host"
+    return f"{host}-{os.getpid()}-{new_id()[-10:]}"
