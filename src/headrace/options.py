@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, TypedDict
 
+import msgspec
 from msgspec import Struct
 
 from headrace.codec import Settings
@@ -134,11 +135,11 @@ def _retry(value: Any) -> RetryPolicy:
 
 
 def _headers(value: Any) -> dict[str, str]:
-    headers = dict(value)
-    if not all(isinstance(key, str) and isinstance(text, str) for key, text in headers.items()):
-        message = "headers are text for text"
-        raise InvalidOption(message)
-    return headers
+    try:
+        return msgspec.convert(dict(value), dict[str, str])
+    except (TypeError, ValueError, msgspec.ValidationError) as error:
+        message = f"headers are a mapping of text to text, not {value!r}"
+        raise InvalidOption(message) from error
 
 
 def _at(value: Any) -> datetime:

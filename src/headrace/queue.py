@@ -89,8 +89,7 @@ class Queue(Registry):
         self.max_deliveries = max_deliveries
         self.max_payload = max_payload
         self.unknown_ttl = seconds(unknown_ttl, name="unknown_ttl")
-        self._place = redact_url(url) if isinstance(url, str) else repr(url)
-        self._owns_broker = isinstance(url, str)
+        self._url = url if isinstance(url, str) else None
         self._opened = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox = Outbox(self.broker, name)
@@ -117,7 +116,7 @@ class Queue(Registry):
         """Send what is still to be sent, and let go of the broker. Once more is harmless."""
         if self._opened == 1:
             await self._outbox.drain()
-            if self._owns_broker:
+            if self._url is not None:
                 await self.broker.close()
             self._loop = None
         self._opened = max(0, self._opened - 1)
@@ -308,4 +307,5 @@ class Queue(Registry):
         return await self.broker.redrive(self.name, job_ids)
 
     def __repr__(self) -> str:
-        return f"<Queue {self.name!r} on {self._place}>"
+        place = repr(self.broker) if self._url is None else redact_url(self._url)
+        return f"<Queue {self.name!r} on {place}>"

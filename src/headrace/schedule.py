@@ -24,6 +24,11 @@ class Misfire(StrEnum):
     SKIP = "skip"
     """A tick that is late by more than the grace does not run."""
 
+    @classmethod
+    def _missing_(cls, value: object) -> Misfire:
+        message = f"misfire is one of {', '.join(cls)}, not {value!r}"
+        raise InvalidOption(message)
+
 
 class Trigger(Protocol):
     """Says when to fire."""

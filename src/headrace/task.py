@@ -102,6 +102,7 @@ class LocalTask(Task[P, R_co]):
     def __init__(self, implementation: Implementation, defaults: Mapping[str, Any]) -> None:
         super().__init__(implementation.task, defaults)
         self.implementation = implementation
+        self.__wrapped__ = implementation.function
         for name in WRAPPER_ASSIGNMENTS:
             setattr(self, name, getattr(implementation.function, name, None))
 

@@ -22,7 +22,8 @@ def redact_url(url: str) -> str:
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
         return _PLACEHOLDER
-    if not parts.scheme or "@" in parts.path:
+    # An @ behind the host part means that a password with / ? or # in it was cut in two.
+    if not parts.scheme or "@" in parts.path + parts.query + parts.fragment:
         return _PLACEHOLDER
     user = f"{_HIDDEN}@" if "@" in parts.netloc else ""
     hidden = "&".join(f"{key}={_HIDDEN}" for key, _ in query)

@@ -11,12 +11,33 @@ from headrace.broker import Cancelled, Capability, Control, Held, QueueSpec, Que
 from headrace.clock import Clock, SystemClock
 from headrace.errors import ConfigMismatch, InvalidURL, Unavailable
 from headrace.job import DeadJob, JobInfo, Lease, NewJob
+from headrace.memory.liveness import Liveness
 from headrace.memory.store import QueueStore
 from headrace.outcome import Dead, Done, Outcome
 from headrace.urls import redact_url, split_url
 
 IDLE_STEP = 1.0
 """Seconds between two steps of housekeeping when nothing is due."""
+
+
+class _Queue:
+    """One queue: its jobs, those who wait for jobs, and those who wait for the end of one."""
+
+    def __init__(self, spec: QueueSpec, clock: Clock) -> None:
+        epoch = clock.time() - clock.monotonic()
+        self.store = QueueStore(spec, epoch, self._ended)
+        self.liveness = Liveness(clock, spec.lease / 10, lambda: self.store.busy)
+        self.claimers: deque[asyncio.Future[None]] = deque()
+        self.watchers: dict[str, list[asyncio.Future[None]]] = {}
+
+    def wake(self, number: int) -> None:
+        """Wake so many of those who wait for jobs."""
+        for _ in range(min(number, len(self.claimers))):
+            _resolve(self.claimers.popleft())
+
+    def _ended(self, job_id: str) -> None:
+        for watcher in self.watchers.pop(job_id, ()):
+            _resolve(watcher)
 
 
 class MemoryBroker:
@@ -44,9 +65,7 @@ class MemoryBroker:
             raise InvalidURL(message)
         self.clock: Clock = clock or SystemClock()
         self._open = False
-        self._stores: dict[str, QueueStore] = {}
-        self._claimers: dict[str, deque[asyncio.Future[None]]] = {}
-        self._watchers: dict[tuple[str, str], list[asyncio.Future[None]]] = {}
+        self._queues: dict[str, _Queue] = {}
         self._fencing = count(1).__next__
 
     @property
@@ -55,7 +74,7 @@ class MemoryBroker:
         return Capability.RUNNING_STATE | Capability.EXACT_CANCEL | Capability.EXACT_PURGE
 
     def __repr__(self) -> str:
-        return f"<MemoryBroker of {len(self._stores)} queues>"
+        return f"<MemoryBroker of {len(self._queues)} queues>"
 
     async def open(self) -> None:
         """Make it usable; see `Broker.open`."""
@@ -64,17 +83,16 @@ class MemoryBroker:
     async def close(self) -> None:
         """Make it unusable until it is opened again; see `Broker.close`. The jobs stay."""
         self._open = False
+        for queue in self._queues.values():
+            queue.liveness.stop()
 
     async def declare(self, spec: QueueSpec) -> QueueSpec:
         """Create or verify a queue; see `Broker.declare`."""
         self._check_open()
-        store = self._stores.get(spec.name)
-        if store is None:
-            epoch = self.clock.time() - self.clock.monotonic()
-            store = QueueStore(spec, epoch, lambda job_id: self._wake_watchers(spec.name, job_id))
-            self._stores[spec.name] = store
-            self._claimers[spec.name] = deque()
-        held = store.spec
+        queue = self._queues.get(spec.name)
+        if queue is None:
+            queue = self._queues[spec.name] = _Queue(spec, self.clock)
+        held = queue.store.spec
         if (held.lease, held.lanes) != (spec.lease, spec.lanes):
             message = (
                 f"queue {spec.name!r} exists with lease={held.lease} and lanes={held.lanes}, "
@@ -85,118 +103,123 @@ class MemoryBroker:
 
     async def enqueue(self, queue: str, jobs: Sequence[NewJob], *, batch: str) -> list[str | None]:
         """Store jobs; see `Broker.enqueue`."""
-        answer = self._store(queue).enqueue(jobs, batch, self.clock.monotonic())
-        self._wake_claimers(queue, len(jobs))
+        held = self._queue(queue)
+        answer = held.store.enqueue(jobs, batch, self.clock.monotonic())
+        held.wake(len(jobs))
         return answer
 
     async def claim(self, queue: str, worker: str, limit: int, wait: float) -> list[Lease]:
         """Lease jobs; see `Broker.claim`. A cancelled claim has taken nothing."""
-        store = self._store(queue)
         until = self.clock.monotonic() + wait
         while True:
+            held = self._queue(queue)
             now = self.clock.monotonic()
-            leases = store.claim(limit, now, self._fencing)
+            leases = held.store.claim(limit, now, self._fencing)
+            if leases:
+                held.liveness.watch()
             if leases or now >= until:
                 return leases
-            event = store.next_event()
-            await self._wait_for_jobs(queue, min(until, until if event is None else event) - now)
+            event = held.store.next_event()
+            await self._wait_for_jobs(held, (until if event is None else min(until, event)) - now)
 
-    async def _wait_for_jobs(self, queue: str, seconds: float) -> None:
+    async def _wait_for_jobs(self, queue: _Queue, seconds: float) -> None:
         """Return when there may be jobs, at the latest after so many seconds."""
-        waiters = self._claimers[queue]
         waiter = asyncio.get_running_loop().create_future()
-        waiters.append(waiter)
+        queue.claimers.append(waiter)
         timer = self.clock.call_later(max(seconds, 0.0), _resolve, waiter)
         try:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
                 # A wake-up that a cancelled caller cannot use belongs to the next one.
-                self._wake_claimers(queue, 1)
+                queue.wake(1)
             raise
         finally:
             timer.cancel()
-            if waiter in waiters:
-                waiters.remove(waiter)
+            if waiter in queue.claimers:
+                queue.claimers.remove(waiter)
 
     async def renew(self, leases: Sequence[Lease]) -> list[Held]:
         """Keep leases alive; see `Broker.renew`."""
         now = self.clock.monotonic()
-        return [self._store(lease.queue).renew(lease, now) for lease in leases]
+        return [self._queue(lease.queue).store.renew(lease, now) for lease in leases]
 
     async def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """End deliveries; see `Broker.settle`."""
         now = self.clock.monotonic()
-        answer = [self._store(outcome.lease.queue).settle(outcome, now) for outcome in outcomes]
+        answer: list[bool] = []
         for outcome in outcomes:
+            queue = self._queue(outcome.lease.queue)
+            answer.append(queue.store.settle(outcome, now))
             if not isinstance(outcome, Done | Dead):
-                self._wake_claimers(outcome.lease.queue, 1)
+                queue.wake(1)
         return answer
 
     async def cancel(self, queue: str, ids: Sequence[str]) -> list[Cancelled]:
         """Take jobs back; see `Broker.cancel`."""
-        store, now = self._store(queue), self.clock.monotonic()
+        store, now = self._queue(queue).store, self.clock.monotonic()
         return [store.cancel(job_id, now) for job_id in ids]
 
     async def lookup(
         self, queue: str, ids: Sequence[str], *, wait: float = 0.0
     ) -> list[JobInfo | None]:
         """Tell what is known of jobs; see `Broker.lookup`."""
-        store = self._store(queue)
         until = self.clock.monotonic() + wait
         while True:
+            held = self._queue(queue)
             now = self.clock.monotonic()
-            store.step(now)
-            infos = [store.info(job_id, now) for job_id in ids]
+            held.store.step(now)
+            infos = [held.store.info(job_id, now) for job_id in ids]
             if now >= until or any(info is None or info.state.final for info in infos):
                 return infos
-            await self._wait_for_end(queue, ids, until - now)
+            await self._wait_for_end(held, ids, until - now)
 
-    async def _wait_for_end(self, queue: str, ids: Sequence[str], seconds: float) -> None:
+    async def _wait_for_end(self, queue: _Queue, ids: Sequence[str], seconds: float) -> None:
         """Return when one of the jobs is over, at the latest after so many seconds."""
         watcher = asyncio.get_running_loop().create_future()
         for job_id in ids:
-            self._watchers.setdefault((queue, job_id), []).append(watcher)
+            queue.watchers.setdefault(job_id, []).append(watcher)
         timer = self.clock.call_later(seconds, _resolve, watcher)
         try:
             await watcher
         finally:
             timer.cancel()
             for job_id in ids:
-                watchers = self._watchers.get((queue, job_id), [])
+                watchers = queue.watchers.get(job_id, [])
                 if watcher in watchers:
                     watchers.remove(watcher)
                 if not watchers:
-                    self._watchers.pop((queue, job_id), None)
+                    queue.watchers.pop(job_id, None)
 
     async def stats(self, queue: str) -> QueueStats:
         """Count jobs; see `Broker.stats`."""
-        return self._store(queue).stats(self.clock.monotonic())
+        return self._queue(queue).store.stats(self.clock.monotonic())
 
     async def control(self, queue: str, op: Control) -> int:
         """Pause, resume or purge; see `Broker.control`."""
-        affected = self._store(queue).control(op, self.clock.monotonic())
-        self._wake_claimers(queue, len(self._claimers[queue]))
+        held = self._queue(queue)
+        affected = held.store.control(op, self.clock.monotonic())
+        held.wake(len(held.claimers))
         return affected
 
     async def dead(self, queue: str, *, after: str = "", limit: int = 100) -> list[DeadJob]:
         """Read dead letters; see `Broker.dead`."""
-        return self._store(queue).dead(after, limit)
+        return self._queue(queue).store.dead(after, limit)
 
     async def redrive(self, queue: str, ids: Sequence[str]) -> int:
         """Send dead letters back; see `Broker.redrive`."""
-        store, now = self._store(queue), self.clock.monotonic()
-        count = sum(store.redrive(job_id, now) for job_id in ids)
-        self._wake_claimers(queue, count)
+        held, now = self._queue(queue), self.clock.monotonic()
+        count = sum(held.store.redrive(job_id, now) for job_id in ids)
+        held.wake(count)
         return count
 
     async def maintain(self, queue: str, worker: str) -> float:
         """Do a step of housekeeping; see `Broker.maintain`."""
-        store, now = self._store(queue), self.clock.monotonic()
-        store.step(now)
-        store.sweep(now)
-        self._wake_claimers(queue, 1)
-        event = store.next_event()
+        held, now = self._queue(queue), self.clock.monotonic()
+        held.store.step(now)
+        held.store.sweep(now)
+        held.wake(1)
+        event = held.store.next_event()
         return IDLE_STEP if event is None else min(IDLE_STEP, max(0.0, event - now))
 
     def _check_open(self) -> None:
@@ -204,22 +227,18 @@ class MemoryBroker:
             message = "the memory broker is not open"
             raise Unavailable(message)
 
-    def _store(self, queue: str) -> QueueStore:
+    def _queue(self, name: str) -> _Queue:
+        """Return a queue, its leases lengthened by the time for which the loop stood still."""
         self._check_open()
         try:
-            return self._stores[queue]
+            queue = self._queues[name]
         except KeyError:
-            message = f"queue {queue!r} is not declared"
+            message = f"queue {name!r} is not declared"
             raise Unavailable(message) from None
-
-    def _wake_claimers(self, queue: str, number: int) -> None:
-        waiters = self._claimers[queue]
-        for _ in range(min(number, len(waiters))):
-            _resolve(waiters.popleft())
-
-    def _wake_watchers(self, queue: str, job_id: str) -> None:
-        for watcher in self._watchers.pop((queue, job_id), ()):
-            _resolve(watcher)
+        lost = queue.liveness.lost_time()
+        if lost:
+            queue.store.give_time(lost)
+        return queue
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -142,6 +142,16 @@ class QueueStore:
         record.since = now
         self._ready.push_front(record)
 
+    def give_time(self, seconds: float) -> None:
+        """Let every lease last so much longer."""
+        for record in self._running.values():
+            record.lease_until += seconds
+
+    @property
+    def busy(self) -> bool:
+        """Whether leases are held."""
+        return bool(self._running)
+
     def sweep(self, now: float) -> None:
         """Forget a bounded number of results and keys whose time is over."""
         self._finals.sweep(now, STEP)

@@ -82,6 +82,13 @@ class ManualClock:
         """Move the wall time alone, as an operator or NTP does. Negative: back."""
         self._wall_offset += seconds
 
+    def jump(self, seconds: float) -> None:
+        """Let time pass while nothing runs, as when a task blocks the event loop.
+
+        What is due meanwhile comes with the next `advance`.
+        """
+        self._now += seconds
+
     async def advance(self, seconds: float) -> None:
         """Let time pass: each timer fires at its moment, and what it wakes runs before the next."""
         end = self._now + seconds

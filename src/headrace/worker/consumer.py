@@ -35,9 +35,12 @@ class Consumer:
         sources: The queues, the most important one first.
         settings: The worker's settings.
         clock: For measuring how long jobs take.
+        changed: Beats when a job starts, ends or is settled.
     """
 
-    def __init__(self, sources: Sequence[Source], settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, sources: Sequence[Source], settings: Settings, clock: Clock, changed: Pulse
+    ) -> None:
         self._sources = sources
         self._settings = settings
         self._clock = clock
@@ -46,7 +49,7 @@ class Consumer:
         self._arrived = asyncio.Event()
         self._average = 1.0
         self.running: dict[Run, Source] = {}
-        self.changed = Pulse(clock)
+        self.changed = changed
         self.abandoned = 0
 
     async def run(self) -> None:
@@ -118,7 +121,12 @@ class Consumer:
             while not self._backlog:
                 self._arrived.clear()
                 await self._arrived.wait()
-            self._start(*self._backlog.popleft())
+            source, run = self._backlog[0]
+            if run.lease.deadline <= self._clock.monotonic():
+                # The event loop stood still, or the broker is in trouble: is it still ours?
+                await source.heartbeat.catch_up()
+            self._backlog.popleft()
+            self._start(source, run)
             self.changed.beat()
 
     def _start(self, source: Source, run: Run) -> None:

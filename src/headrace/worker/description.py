@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
+from types import TracebackType
 
 from msgspec import Struct
+
+_OURS = str(Path(__file__).parent.parent)
 
 MAX_MESSAGE = 4_096
 """Characters of an exception's text."""
@@ -49,10 +53,20 @@ def _text(error: BaseException) -> str:
 
 def _traceback(error: BaseException) -> str:
     try:
-        text = "".join(traceback.format_exception(error, limit=-50))
+        text = "".join(
+            traceback.format_exception(type(error), error, _theirs(error.__traceback__), limit=-50)
+        )
     except BaseException:  # noqa: BLE001 - as in _text
         return "<its traceback cannot be shown>"
     return _clean(text if len(text) <= MAX_TRACEBACK else "…" + text[-MAX_TRACEBACK + 1 :])
+
+
+def _theirs(frames: TracebackType | None) -> TracebackType | None:
+    """Leave out the frames that led into the task's code, unless all are ours."""
+    first = frames
+    while first is not None and first.tb_frame.f_code.co_filename.startswith(_OURS):
+        first = first.tb_next
+    return first or frames
 
 
 def _clean(text: str, limit: int = MAX_TRACEBACK) -> str:

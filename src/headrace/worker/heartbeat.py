@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 
 from headrace.broker import Broker, Held
 from headrace.worker.backoff import Backoff
@@ -63,6 +64,11 @@ class Heartbeat:
             else:
                 self._backoff.succeeded()
             self._stop_overdue(clock.monotonic())
+
+    async def catch_up(self) -> None:
+        """Renew what is due now, without waiting for the next beat. Trouble is left to that."""
+        with suppress(Exception):
+            await self.beat()
 
     async def beat(self) -> None:
         """Renew what is due."""

@@ -10,6 +10,7 @@ from headrace.broker import Broker
 from headrace.errors import Rejected
 from headrace.outcome import Dead, Outcome
 from headrace.worker.backoff import Backoff
+from headrace.worker.pulse import Pulse
 from headrace.worker.run import Run
 from headrace.worker.tally import Tally
 
@@ -33,12 +34,16 @@ class Settler:
         queue: The queue's name.
         held: The runs whose leases this worker holds.
         tally: Where outcomes are counted.
+        changed: Beaten when outcomes were settled: more can be claimed.
     """
 
-    def __init__(self, broker: Broker, queue: str, held: set[Run], tally: Tally) -> None:
+    def __init__(
+        self, broker: Broker, queue: str, held: set[Run], tally: Tally, changed: Pulse
+    ) -> None:
         self._broker = broker
         self._held = held
         self._tally = tally
+        self._changed = changed
         self._backoff = Backoff("settler", queue)
         self._batcher: Batcher[Entry] = Batcher(
             self._flush, limit=BATCH, name=f"headrace-settler-{queue}"
@@ -73,6 +78,7 @@ class Settler:
 
     def _settled(self, entries: list[Entry], accepted: list[bool]) -> None:
         self.pending -= len(entries)
+        self._changed.beat()
         for (run, outcome), counts in zip(entries, accepted, strict=True):
             self._held.discard(run)
             if counts:
@@ -101,6 +107,7 @@ class Settler:
     def _give_up(self, run: Run, error: Rejected) -> None:
         """Let a lease lapse that cannot be settled: the poison rule ends the job."""
         self.pending -= 1
+        self._changed.beat()
         self._held.discard(run)
         self._tally.lost += 1
         logger.error(

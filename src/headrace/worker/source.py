@@ -10,6 +10,7 @@ from headrace.worker.executor import Executor
 from headrace.worker.heartbeat import Heartbeat
 from headrace.worker.limits import TaskLimits
 from headrace.worker.maintenance import Maintenance
+from headrace.worker.pulse import Pulse
 from headrace.worker.run import CancelReason, Run
 from headrace.worker.scheduler import Scheduler
 from headrace.worker.settler import Settler
@@ -26,13 +27,20 @@ class Source:
         threads: For plain functions, shared by all queues.
         limits: For tasks with a concurrency of their own.
         tally: Where outcomes are counted.
+        changed: Beaten when outcomes were settled.
 
     Attributes:
         held: The runs whose leases this worker holds, from claim to settlement.
     """
 
     def __init__(
-        self, queue: Queue, worker: str, threads: Threads, limits: TaskLimits, tally: Tally
+        self,
+        queue: Queue,
+        worker: str,
+        threads: Threads,
+        limits: TaskLimits,
+        tally: Tally,
+        changed: Pulse,
     ) -> None:
         self.queue = queue
         self.held: set[Run] = set()
@@ -42,7 +50,7 @@ class Source:
         self._backoff = Backoff("consumer", queue.name)
         self._retry_at = 0.0
         self.scheduler = Scheduler(queue)
-        self.settler = Settler(queue.broker, queue.name, self.held, tally)
+        self.settler = Settler(queue.broker, queue.name, self.held, tally, changed)
         self.heartbeat = Heartbeat(queue.broker, queue.name, queue.spec.lease, self.held)
         self.maintenance = Maintenance(queue.broker, queue.name, worker)
         self.executor = Executor(queue, queue.broker.clock, threads, limits, self.scheduler.arrived)

@@ -18,6 +18,7 @@ from headrace.queue import Queue
 from headrace.worker.backoff import Backoff
 from headrace.worker.consumer import Consumer
 from headrace.worker.limits import TaskLimits
+from headrace.worker.pulse import Pulse
 from headrace.worker.settings import settings_from
 from headrace.worker.shutdown import Ending, Shutdown
 from headrace.worker.signals import listening
@@ -69,10 +70,12 @@ class Worker:
         self.tally = Tally()
         self._threads = Threads(settings.threads)
         limits = TaskLimits(max(1, settings.concurrency // 2))
+        clock = queues[0].broker.clock
+        changed = Pulse(clock)
         self._sources = [
-            Source(queue, self.id, self._threads, limits, self.tally) for queue in queues
+            Source(queue, self.id, self._threads, limits, self.tally, changed) for queue in queues
         ]
-        self._consumer = Consumer(self._sources, settings, queues[0].broker.clock)
+        self._consumer = Consumer(self._sources, settings, clock, changed)
         self._shutdown = Shutdown(self._consumer, self._sources, settings.grace)
         self._serving = False
 

@@ -1,0 +1,64 @@
+"""What the tests share: a clock that they move, a queue on it, and a worker beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeAlias
+
+import pytest
+
+from headrace import Queue, Worker
+from headrace.memory import MemoryBroker
+from headrace.testing import ManualClock
+
+Working: TypeAlias = Callable[..., AbstractAsyncContextManager[Worker]]
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Run every async test on asyncio's own event loop and on uvloop."""
+    if request.param == "uvloop" and sys.platform == "win32":
+        pytest.skip("uvloop does not run on Windows")
+    return "asyncio", {"use_uvloop": request.param == "uvloop"}
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def broker(clock: ManualClock) -> MemoryBroker:
+    return MemoryBroker(clock=clock)
+
+
+@pytest.fixture
+async def queue(broker: MemoryBroker) -> AsyncIterator[Queue]:
+    async with Queue(broker) as opened:
+        yield opened
+
+
+@pytest.fixture
+def working(clock: ManualClock) -> Working:
+    """Run a worker for as long as a block lasts, then stop it and check that it ended in order."""
+
+    @asynccontextmanager
+    async def work(*queues: Queue, **settings: Any) -> AsyncGenerator[Worker]:
+        worker = Worker(*queues, **settings)
+        running = asyncio.create_task(worker.run(signals=False))
+        await clock.settle()
+        try:
+            yield worker
+        finally:
+            worker.stop()
+            worker.stop()
+            while not running.done():
+                await clock.advance(0.25)
+        await running
+
+    return work

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from headrace import MemoryBroker, Unavailable
+from headrace.broker import QueueSpec
+from headrace.ids import new_id
+from headrace.job import Lease, NewJob
+from headrace.testing import FaultyBroker, ManualClock
+from headrace.worker.heartbeat import Heartbeat, due, renewal_interval
+from headrace.worker.run import CancelReason, Run
+
+LEASE = 30.0
+
+
+class Bench:
+    def __init__(self, broker: MemoryBroker) -> None:
+        self.broker = FaultyBroker(broker)
+        self.held: set[Run] = set()
+        self.heartbeat = Heartbeat(self.broker, "q", LEASE, self.held)
+
+    async def run(self) -> Run:
+        await self.broker.enqueue("q", [NewJob(id=new_id(), body=b"")], batch=new_id())
+        [lease] = await self.broker.claim("q", "worker", 1, 0)
+        run = Run(lease)
+        self.held.add(run)
+        return run
+
+
+@pytest.fixture
+async def bench(broker: MemoryBroker) -> AsyncIterator[Bench]:
+    await broker.open()
+    await broker.declare(QueueSpec(name="q", lease=LEASE))
+    made = Bench(broker)
+    beating = asyncio.create_task(made.heartbeat.run())
+    yield made
+    beating.cancel()
+    await asyncio.wait([beating])
+    assert beating.cancelled(), "it never ends by itself"
+
+
+def run_at(deadline: float) -> Run:
+    return Run(Lease("q", "42", b"", b"", 0, 0, 1, 1, deadline, None))
+
+
+def test_only_leases_of_some_age_are_renewed() -> None:
+    assert (renewal_interval(30.0), renewal_interval(6.0)) == (3.0, 2.0)
+    young, old = run_at(29.0), run_at(27.0)
+    assert due([young, old], now=0.0, lease=30.0) == [old]
+
+
+def test_what_is_lost_or_let_go_is_not_renewed() -> None:
+    lost, stuck, cancelled = run_at(1.0), run_at(1.0), run_at(1.0)
+    lost.cancel(CancelReason.LEASE_LOST)
+    stuck.let_go_at = 5.0
+    cancelled.cancel(CancelReason.SHUTDOWN)
+    assert due([lost, stuck, cancelled], now=4.9, lease=30.0) == [stuck, cancelled]
+    assert due([lost, stuck, cancelled], now=5.0, lease=30.0) == [cancelled]
+
+
+async def test_a_long_job_keeps_its_lease(bench: Bench, clock: ManualClock) -> None:
+    run = await bench.run()
+    await clock.advance(10 * LEASE)
+    assert run.reason is None
+    assert run.lease.deadline > clock.monotonic() + LEASE / 2
+    assert await bench.broker.claim("q", "other", 1, 0) == []
+    assert bench.broker.calls["renew"] <= 110
+
+
+async def test_a_short_job_costs_no_renewal(bench: Bench, clock: ManualClock) -> None:
+    run = await bench.run()
+    await clock.advance(2.5)
+    bench.held.discard(run)
+    await clock.advance(60)
+    assert bench.broker.calls["renew"] == 0
+
+
+async def test_a_lost_lease_stops_its_job(
+    bench: Bench, clock: ManualClock, broker: MemoryBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = await bench.run()
+    bench.broker.hold("renew")
+    await clock.advance(LEASE + 0.1)
+    await broker.claim("q", "other", 1, 0)
+    with caplog.at_level(logging.WARNING, "headrace"):
+        bench.broker.let_go("renew")
+        await clock.advance(5)
+    assert run.reason is CancelReason.LEASE_LOST
+    [record] = [record for record in caplog.records if record.getMessage() == "lease lost"]
+    assert vars(record)["job_id"] == run.lease.id
+
+
+async def test_a_lease_that_could_not_be_renewed_in_time_stops_its_job(
+    bench: Bench, clock: ManualClock
+) -> None:
+    run = await bench.run()
+    bench.broker.fail("renew", Unavailable("down"), times=1_000)
+    await clock.advance(LEASE - 1)
+    assert run.reason is None
+    await clock.advance(2.5)
+    assert run.reason is CancelReason.LEASE_LOST
+
+
+async def test_a_short_outage_loses_nothing(bench: Bench, clock: ManualClock) -> None:
+    run = await bench.run()
+    bench.broker.fail("renew", Unavailable("down"), times=5)
+    await clock.advance(3 * LEASE)
+    assert run.reason is None
+
+
+async def test_what_a_plug_in_leaks_does_not_stop_the_beat(
+    bench: Bench, clock: ManualClock
+) -> None:
+    run = await bench.run()
+    bench.broker.fail("renew", ZeroDivisionError(), times=2)
+    await clock.advance(3 * LEASE)
+    assert run.reason is None
+
+
+async def test_a_clock_that_jumps_past_the_lease_loses_nothing_that_nobody_took(
+    bench: Bench, clock: ManualClock
+) -> None:
+    """After a blocked event loop the first thing is to renew, not to give up."""
+    run = await bench.run()
+    clock.jump(2 * LEASE)
+    await clock.advance(2)
+    assert run.reason is None
+    assert run.lease.deadline > clock.monotonic()
+
+
+async def test_a_cancellation_arrives_within_seconds(
+    bench: Bench, clock: ManualClock, broker: MemoryBroker
+) -> None:
+    run = await bench.run()
+    await broker.cancel("q", [run.lease.id])
+    await clock.advance(5)
+    assert run.reason is CancelReason.CANCELLED
+
+
+async def test_a_job_that_ignores_its_cancellation_is_let_go_after_a_lease(
+    bench: Bench, clock: ManualClock, broker: MemoryBroker
+) -> None:
+    run = await bench.run()
+    run.cancel(CancelReason.TIMEOUT)
+    await clock.advance(LEASE)
+    assert await broker.claim("q", "other", 1, 0) == []
+    await clock.advance(2 * LEASE)
+    assert [lease.id for lease in await broker.claim("q", "other", 1, 0)] == [run.lease.id]
+
+
+async def test_a_run_that_ended_meanwhile_is_left_alone(
+    bench: Bench, clock: ManualClock, broker: MemoryBroker
+) -> None:
+    run = await bench.run()
+    bench.broker.hold("renew")
+    await clock.advance(4)
+    bench.held.discard(run)
+    await clock.advance(LEASE)
+    await broker.claim("q", "other", 1, 0)
+    bench.broker.let_go("renew")
+    await clock.advance(1)
+    assert run.reason is None
