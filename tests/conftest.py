@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -25,6 +26,11 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     if request.param == "uvloop" and sys.platform == "win32":
         pytest.skip("uvloop does not run on Windows")
     return "asyncio", {"use_uvloop": request.param == "uvloop"}
+
+
+def records_of(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """Return what Headrace logged, and not what asyncio says of an earlier test's leftovers."""
+    return [record for record in caplog.records if record.name.startswith("headrace")]
 
 
 @pytest.fixture

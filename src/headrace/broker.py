@@ -315,8 +315,8 @@ class Broker(Protocol):
     async def redrive(self, queue: str, ids: Sequence[str]) -> int:
         """Send dead letters back to be run again.
 
-        Afterwards: each that was found is ready in its lane with its body unchanged, with no
-        failure and no delivery counted, and is no dead letter. One whose unique key another job
+        Afterwards: each that was found is ready in its lane with its body unchanged and begins
+        anew, with no failure, no delivery and no cancellation. One whose unique key another job
         holds stays where it is. Again: 0. Cancelled: each is back or not; repeat it.
 
         Returns:

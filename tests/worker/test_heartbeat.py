@@ -13,6 +13,7 @@ from headrace.job import Lease, NewJob
 from headrace.testing import FaultyBroker, ManualClock
 from headrace.worker.heartbeat import Heartbeat, due, renewal_interval
 from headrace.worker.run import CancelReason, Run
+from tests.conftest import records_of
 
 LEASE = 30.0
 
@@ -90,7 +91,7 @@ async def test_a_lost_lease_stops_its_job(
         bench.broker.let_go("renew")
         await clock.advance(5)
     assert run.reason is CancelReason.LEASE_LOST
-    [record] = [record for record in caplog.records if record.getMessage() == "lease lost"]
+    [record] = [record for record in records_of(caplog) if record.getMessage() == "lease lost"]
     assert vars(record)["job_id"] == run.lease.id
 
 

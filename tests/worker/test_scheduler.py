@@ -14,7 +14,7 @@ from headrace import JobState, MemoryBroker, Misfire, Queue, RetryPolicy, Unavai
 from headrace.codec import Settings
 from headrace.options import Options
 from headrace.testing import FaultyBroker, ManualClock
-from tests.conftest import Working
+from tests.conftest import Working, records_of
 
 START = 1_750_000_000.0
 """2025-06-15 15:06:40 UTC."""
@@ -157,7 +157,7 @@ async def test_a_schedule_that_changed_drops_its_old_tick(
         async with working(bench.every(60)):
             await clock.advance(100)
     assert bench.ran == pytest.approx([20, 80], abs=0.01)
-    notes = [r.getMessage() for r in caplog.records if "dropped" in r.getMessage()]
+    notes = [r.getMessage() for r in records_of(caplog) if "dropped" in r.getMessage()]
     assert notes == ["tick dropped: its schedule is gone or changed"]
 
 

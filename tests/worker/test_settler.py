@@ -14,6 +14,7 @@ from headrace.worker.pulse import Pulse
 from headrace.worker.run import Run
 from headrace.worker.settler import Settler
 from headrace.worker.tally import Tally
+from tests.conftest import records_of
 
 
 class Bench:
@@ -79,7 +80,9 @@ async def test_a_lost_reply_settles_once(
     assert await bench.state(second) is JobState.QUEUED
     assert (await bench.broker.stats("q")).ready == (1, 0, 0)
     assert bench.broker.calls["settle"] == 4
-    trouble = [record.getMessage() for record in caplog.records if "broker" in record.getMessage()]
+    trouble = [
+        record.getMessage() for record in records_of(caplog) if "broker" in record.getMessage()
+    ]
     assert trouble == ["broker trouble, trying again", "broker is well again"]
 
 
@@ -119,7 +122,7 @@ async def test_an_outcome_that_comes_too_late_is_told(
         bench.settler.put(run, Release(run.lease))
         await bench.settler.drain()
     assert (bench.tally.lost, bench.tally.released, bench.held) == (1, 0, set())
-    [record] = caplog.records
+    [record] = records_of(caplog)
     assert record.getMessage() == "outcome came too late, another worker has the job"
     assert vars(record)["job_id"] == run.lease.id
 
@@ -149,5 +152,5 @@ async def test_what_cannot_even_be_buried_is_left_to_its_lease(
         bench.settler.put(run, Dead(run.lease, "why", b"", 1, b"failure", 60))
         await bench.settler.drain()
     assert (bench.held, bench.settler.pending, bench.tally.lost) == (set(), 0, 1)
-    assert [record.getMessage() for record in caplog.records] == ["outcome cannot be settled"]
+    assert [record.getMessage() for record in records_of(caplog)] == ["outcome cannot be settled"]
     assert await bench.state(run) is JobState.RUNNING

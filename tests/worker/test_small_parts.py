@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from headrace.implementation import Implementation
 from headrace.job import Lease
 from headrace.outcome import Dead, Done, Release, Reschedule
 from headrace.testing import ManualClock
+from headrace.testing.clock import ManualTimer, Ts
 from headrace.worker.backoff import LONGEST, Backoff
 from headrace.worker.limits import TaskLimits
 from headrace.worker.pulse import Pulse
@@ -23,6 +25,7 @@ from headrace.worker.settings import settings_from
 from headrace.worker.signals import listening
 from headrace.worker.tally import Tally
 from headrace.worker.threads import Threads
+from tests.conftest import records_of
 
 LEASE = Lease("q", "42", b"", b"", 1, 0, 1, 7, 30.0, None)
 
@@ -197,6 +200,22 @@ async def test_a_pulse_gives_up_when_the_time_is_over(clock: ManualClock) -> Non
     assert await waiting is False
 
 
+async def test_a_timer_that_fires_early_ends_the_wait_all_the_same() -> None:
+    """uvloop counts in whole milliseconds, from a time that it looked at before."""
+
+    class Hasty(ManualClock):
+        def call_later(
+            self, delay: float, callback: Callable[[*Ts], object], *args: *Ts
+        ) -> ManualTimer:
+            return super().call_later(delay - 0.001, callback, *args)
+
+    clock = Hasty()
+    waiting = asyncio.create_task(Pulse(clock).until(lambda: False, 5.0))
+    await clock.settle()
+    await clock.advance(4.999)
+    assert waiting.done()
+
+
 async def test_several_wait_on_one_pulse(clock: ManualClock) -> None:
     pulse, flags = Pulse(clock), {"a": False, "b": False}
     first = asyncio.create_task(pulse.until(lambda: flags["a"]))
@@ -222,18 +241,18 @@ def test_backoff_grows_with_jitter_and_speaks_once(caplog: pytest.LogCaptureFixt
     assert backoff.well
     assert 0.025 <= pauses[0] <= 0.05
     assert LONGEST / 2 <= pauses[-1] <= LONGEST
-    messages = [record.getMessage() for record in caplog.records]
+    messages = [record.getMessage() for record in records_of(caplog)]
     assert messages == ["broker trouble, trying again", "broker is well again"]
-    facts = vars(caplog.records[0])
+    facts = vars(records_of(caplog)[0])
     assert (facts["service"], facts["queue"]) == ("consumer", "q")
     assert (facts["error"], facts["error_message"]) == ("Unavailable", "gone")
-    assert caplog.records[0].exc_info is None
+    assert records_of(caplog)[0].exc_info is None
 
 
 def test_what_a_plug_in_leaks_is_worth_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "headrace"):
         Backoff("consumer", "q").failed(ZeroDivisionError())
-    assert caplog.records[0].exc_info is not None
+    assert records_of(caplog)[0].exc_info is not None
 
 
 # runs

@@ -30,7 +30,7 @@ from headrace import (
 from headrace.codec import encode
 from headrace.job import NewJob
 from headrace.testing import FaultyBroker, ManualClock
-from tests.conftest import Working
+from tests.conftest import Working, records_of
 
 # running jobs
 
@@ -69,13 +69,13 @@ async def test_a_failing_job_is_retried_and_buried(
                 await job.result()
     assert starts == pytest.approx([0, 10, 40], abs=0.01)
     assert (worker.tally.retried, worker.tally.dead) == (2, 1)
-    told = [(r.getMessage(), vars(r)["task"], vars(r)["error_message"]) for r in caplog.records]
+    told = [(r.getMessage(), vars(r)["task"], vars(r)["error_message"]) for r in records_of(caplog)]
     assert told == [
         ("attempt failed, job is tried again", "fail", "attempt 1"),
         ("attempt failed, job is tried again", "fail", "attempt 2"),
         ("job is dead", "fail", "attempt 3"),
     ]
-    assert "ValueError: attempt 3" in vars(caplog.records[-1])["traceback"]
+    assert "ValueError: attempt 3" in vars(records_of(caplog)[-1])["traceback"]
 
 
 async def test_no_more_run_than_the_concurrency(
@@ -420,11 +420,10 @@ async def test_a_job_that_ignores_its_cancellation_is_given_back_too(
     worker.stop()
     with caplog.at_level(logging.ERROR, "headrace"):
         await clock.advance(3)
+        over.set()
         assert await running is Ending.FORCED
     assert (await job.status(), worker.stuck) == (JobState.QUEUED, 1)
-    assert [r.getMessage() for r in caplog.records] == ["jobs ignore their cancellation"]
-    over.set()
-    await clock.settle()
+    assert [r.getMessage() for r in records_of(caplog)] == ["jobs ignore their cancellation"]
 
 
 async def test_a_thread_that_does_not_end_is_given_back(queue: Queue, clock: ManualClock) -> None:
@@ -469,7 +468,7 @@ async def test_a_broker_that_is_gone_does_not_keep_the_worker(
         worker.stop()
         with caplog.at_level(logging.ERROR, "headrace"):
             assert await running is Ending.DRAINED
-        assert [r.getMessage() for r in caplog.records] == ["outcomes could not be settled"]
+        assert [r.getMessage() for r in records_of(caplog)] == ["outcomes could not be settled"]
         faulty.let_go("settle")
         while (await queue.stats()).running:
             await asyncio.sleep(0)
@@ -528,7 +527,7 @@ async def test_a_worker_waits_for_its_broker(
         assert not worker.ready
         await clock.advance(30)
         assert worker.ready
-    messages = [record.getMessage() for record in caplog.records]
+    messages = [record.getMessage() for record in records_of(caplog)]
     assert messages == [
         "broker trouble, trying again",
         "broker is well again",

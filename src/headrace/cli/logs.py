@@ -43,4 +43,6 @@ def configure_logging(level: str) -> None:
     """Log to standard error from this level on."""
     handler = logging.StreamHandler()
     handler.setFormatter(FactsFormatter())
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(level.upper())

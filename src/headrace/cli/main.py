@@ -10,7 +10,7 @@ from headrace.cli.worker import worker
 
 
 @click.group(context_settings={"auto_envvar_prefix": "HEADRACE", "show_default": True})
-@click.version_option(__version__)
+@click.version_option(__version__, prog_name="headrace")
 def main() -> None:
     """Run workers and look after queues.
 

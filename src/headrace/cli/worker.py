@@ -27,7 +27,17 @@ class ExitCode(IntEnum):
     """The broker refuses this worker: credentials, settings, version."""
 
 
-@click.command()
+EXIT_CODES = """\b
+Exit codes:
+  0    stopped in order
+  1    stopped in a hurry: asked twice, or a job ignored its cancellation
+  2    the command line or the tasks are wrong
+  3    the broker refuses: credentials, settings, version
+  130  the third signal
+"""
+
+
+@click.command(epilog=EXIT_CODES)
 @click.argument("targets", nargs=-1, required=True, metavar="MODULE:QUEUE...")
 @click.option("-c", "--concurrency", default=100, help="Jobs at a time.")
 @click.option(
@@ -52,18 +62,10 @@ def worker(
     threads: int | None,
     log_level: str,
 ) -> None:
-    r"""Run the jobs of one or more queues, the most important one first.
+    """Run the jobs of one or more queues, the most important one first.
 
     SIGTERM or SIGINT: finish what runs within the grace and give the rest back. Again: give
     everything back now. A third time: exit at once.
-
-    \b
-    Exit codes:
-      0    stopped in order
-      1    stopped in a hurry: asked twice, or a job ignored its cancellation
-      2    the command line or the tasks are wrong
-      3    the broker refuses: credentials, settings, version
-      130  the third signal
     """
     configure_logging(log_level)
     try:

@@ -26,9 +26,21 @@ class _Queue:
     def __init__(self, spec: QueueSpec, clock: Clock) -> None:
         epoch = clock.time() - clock.monotonic()
         self.store = QueueStore(spec, epoch, self._ended)
-        self.liveness = Liveness(clock, spec.lease / 10, lambda: self.store.busy)
+        self.liveness = Liveness(clock, spec.lease / 10, self._step)
+        self._clock = clock
         self.claimers: deque[asyncio.Future[None]] = deque()
         self.watchers: dict[str, list[asyncio.Future[None]]] = {}
+
+    def lengthen(self) -> None:
+        """Let leases last longer by the time for which the event loop stood still."""
+        lost = self.liveness.lost_time()
+        if lost:
+            self.store.give_time(lost)
+
+    def _step(self) -> bool:
+        self.lengthen()
+        self.store.step(self._clock.monotonic())
+        return self.store.busy
 
     def wake(self, number: int) -> None:
         """Wake so many of those who wait for jobs."""
@@ -235,9 +247,7 @@ class MemoryBroker:
         except KeyError:
             message = f"queue {name!r} is not declared"
             raise Unavailable(message) from None
-        lost = queue.liveness.lost_time()
-        if lost:
-            queue.store.give_time(lost)
+        queue.lengthen()
         return queue
 
 

@@ -16,13 +16,13 @@ class Liveness:
     Args:
         clock: Where the time comes from.
         interval: Seconds between two ticks.
-        needed: Says whether leases are held.
+        held: Called at each tick; says whether leases are still held.
     """
 
-    def __init__(self, clock: Clock, interval: float, needed: Callable[[], bool]) -> None:
+    def __init__(self, clock: Clock, interval: float, held: Callable[[], bool]) -> None:
         self._clock = clock
         self._interval = interval
-        self._needed = needed
+        self._held = held
         self._last = 0.0
         self._lost = 0.0
         self._timer: Timer | None = None
@@ -42,7 +42,7 @@ class Liveness:
     def _tick(self) -> None:
         self._account()
         self._timer = None
-        if self._needed():
+        if self._held():
             self._timer = self._clock.call_later(self._interval, self._tick)
 
     def _account(self) -> None:

@@ -25,18 +25,18 @@ class Pulse:
         Returns:
             Whether it holds.
         """
-        if seconds is None:
-            return await self._wait(condition)
-        end = self._clock.monotonic() + seconds
-        timer = self._clock.call_later(seconds, self.beat)
+        # Not by comparing times: an event loop's timer may fire a little early, and only once.
+        over = asyncio.Event()
+        timer = None if seconds is None else self._clock.call_later(seconds, self._end, over)
         try:
-            await self._wait(lambda: condition() or self._clock.monotonic() >= end)
+            while not (condition() or over.is_set()):
+                self._event.clear()
+                await self._event.wait()
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
         return condition()
 
-    async def _wait(self, condition: Callable[[], bool]) -> bool:
-        while not condition():
-            self._event.clear()
-            await self._event.wait()
-        return True
+    def _end(self, over: asyncio.Event) -> None:
+        over.set()
+        self.beat()

@@ -8,7 +8,7 @@ import pytest
 
 from headrace.broker import FAIR_EVERY
 from headrace.job import Lease
-from headrace.testing.conformance.lab import Chapter, Lab, cancel_after, job
+from headrace.testing.conformance.lab import Chapter, Lab, cancel_after, job, soon
 
 LONG = 30.0
 """Seconds that a claim may wait in tests where a job comes."""
@@ -63,25 +63,25 @@ class ClaimChapter(Chapter):
     async def test_a_claim_returns_empty_when_its_wait_is_over(self, lab: Lab) -> None:
         claim = asyncio.create_task(lab.broker.claim(lab.queue, "worker-a", 1, lab.rig.lease))
         await lab.advance(lab.rig.lease * 1.5)
-        assert await claim == []
+        assert await soon(claim) == []
 
     async def test_a_waiting_claim_wakes_when_a_job_comes(self, lab: Lab) -> None:
         claim = await waiting_claim(lab, "worker-a")
         job_id = await lab.put()
-        assert [lease.id for lease in await claim] == [job_id]
+        assert [lease.id for lease in await soon(claim)] == [job_id]
 
     async def test_as_many_waiting_claims_wake_as_jobs_come(self, lab: Lab) -> None:
         claims = [await waiting_claim(lab, f"worker-{number}") for number in range(3)]
         jobs = [job() for _ in range(3)]
         await lab.enqueue(*jobs)
-        ids = [lease.id for claim in claims for lease in await claim]
+        ids = [lease.id for claim in claims for lease in await soon(claim)]
         assert sorted(ids) == sorted(one.id for one in jobs)
 
     async def test_a_waiting_claim_wakes_when_a_job_is_due(self, lab: Lab) -> None:
         job_id = await lab.put(delay=lab.rig.lease)
         claim = await waiting_claim(lab, "worker-a")
         await lab.advance(lab.rig.lease * 1.1)
-        assert [lease.id for lease in await claim] == [job_id]
+        assert [lease.id for lease in await soon(claim)] == [job_id]
 
     async def test_a_waiting_claim_wakes_when_a_delayed_job_arrives_and_is_due(
         self, lab: Lab
@@ -89,21 +89,21 @@ class ClaimChapter(Chapter):
         claim = await waiting_claim(lab, "worker-a")
         job_id = await lab.put(delay=lab.rig.lease)
         await lab.advance(lab.rig.lease * 1.1)
-        assert [lease.id for lease in await claim] == [job_id]
+        assert [lease.id for lease in await soon(claim)] == [job_id]
 
     async def test_a_waiting_claim_wakes_when_a_lease_runs_out(self, lab: Lab) -> None:
         job_id = await lab.put()
         await lab.one("worker-that-dies")
         claim = await waiting_claim(lab, "worker-b")
         await lab.lapse()
-        [lease] = await claim
+        [lease] = await soon(claim)
         assert (lease.id, lease.deliveries) == (job_id, 2)
 
     async def test_after_idling_the_high_lane_is_not_far_behind(self, lab: Lab) -> None:
         claim = await waiting_claim(lab, "worker-a")
         low, high = job(priority=2), job(priority=0)
         await lab.enqueue(low, high, *(job(priority=2) for _ in range(5)))
-        leases = [*await claim, *await lab.claim(6)]
+        leases = [*await soon(claim), *await lab.claim(6)]
         position = [lease.id for lease in leases].index(high.id)
         assert position <= 2, "at most lanes - 1 jobs are out of order after a wake-up"
 
@@ -137,7 +137,7 @@ class ClaimChapter(Chapter):
             await lab.done(first.result()[0])
             job_id = await lab.put()
         await lab.lapse()
-        assert [lease.id for lease in await second] == [job_id]
+        assert [lease.id for lease in await soon(second)] == [job_id]
 
     async def test_a_deadline_is_counted_from_before_the_claim(self, lab: Lab) -> None:
         clock = lab.broker.clock

@@ -9,7 +9,7 @@ import pytest
 from headrace.broker import Cancelled, Capability, Control, Held
 from headrace.job import JobInfo, JobState
 from headrace.outcome import Release
-from headrace.testing.conformance.lab import Chapter, Lab, Rig, cancel_after, job
+from headrace.testing.conformance.lab import Chapter, Lab, Rig, cancel_after, job, soon
 
 
 async def waiting_lookup(lab: Lab, job_id: str) -> asyncio.Task[list[JobInfo | None]]:
@@ -130,7 +130,7 @@ class ControlChapter(Chapter):
         job_id = await lab.put()
         lookup = await waiting_lookup(lab, job_id)
         await lab.done(await lab.one(), b"result")
-        [info] = await lookup
+        [info] = await soon(lookup)
         assert info is not None
         assert (info.state, info.result) == (JobState.SUCCEEDED, b"result")
 
@@ -143,7 +143,7 @@ class ControlChapter(Chapter):
         else:
             await lab.broker.cancel(lab.queue, [job_id])
             await lab.none()
-        [info] = await lookup
+        [info] = await soon(lookup)
         assert info is not None
         assert info.state == end
 
@@ -153,7 +153,7 @@ class ControlChapter(Chapter):
         await cancel_after(0, lookups.pop())
         await lab.done(await lab.one(), b"result")
         for lookup in lookups:
-            [info] = await lookup
+            [info] = await soon(lookup)
             assert info is not None
             assert info.result == b"result"
 
@@ -161,12 +161,12 @@ class ControlChapter(Chapter):
         job_id = await lab.put(delay=3600.0)
         lookup = asyncio.create_task(lab.broker.lookup(lab.queue, [job_id], wait=lab.rig.lease / 2))
         await lab.advance(lab.rig.lease)
-        [info] = await lookup
+        [info] = await soon(lookup)
         assert info is not None
         assert info.state is JobState.DELAYED
 
     async def test_a_lookup_does_not_wait_for_what_is_unknown(self, lab: Lab) -> None:
-        assert await lab.broker.lookup(lab.queue, ["unknown"], wait=30.0) == [None]
+        assert await soon(lab.broker.lookup(lab.queue, ["unknown"], wait=30.0)) == [None]
 
     # stats
 
@@ -222,7 +222,7 @@ class ControlChapter(Chapter):
         claim = asyncio.create_task(lab.broker.claim(lab.queue, "worker-a", 1, 30.0))
         await lab.advance(lab.rig.lease / 20)
         await lab.broker.control(lab.queue, Control.RESUME)
-        assert [lease.id for lease in await claim] == [job_id]
+        assert [lease.id for lease in await soon(claim)] == [job_id]
 
     async def test_another_client_sees_the_same_queue(self, lab: Lab, rig: Rig) -> None:
         other = rig.connect()
@@ -275,7 +275,7 @@ class ControlChapter(Chapter):
         job_id = await lab.put(delay=3600.0)
         lookup = await waiting_lookup(lab, job_id)
         await lab.broker.control(lab.queue, Control.PURGE_DELAYED)
-        assert await lookup == [None]
+        assert await soon(lookup) == [None]
 
     # dead letters
 

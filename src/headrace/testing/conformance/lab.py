@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,6 +14,11 @@ from headrace.clock import SystemClock
 from headrace.ids import new_id
 from headrace.job import JobInfo, JobState, Lease, NewJob
 from headrace.outcome import Dead, Done, Outcome, Reschedule
+
+T = TypeVar("T")
+
+SOON = 5.0
+"""Seconds, by the real clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +141,12 @@ class Lab:
         """Let every lease that is held now run out."""
         await self.advance(self.rig.lease * 1.2)
         await self.broker.maintain(self.queue, "worker-of-the-lab")
+
+
+async def soon(call: Awaitable[T]) -> T:
+    """Wait for what must come soon: a broker that never answers fails, and does not hang."""
+    async with asyncio.timeout(SOON):
+        return await call
 
 
 async def cancel_after(rounds: int, call: Awaitable[Any]) -> None:

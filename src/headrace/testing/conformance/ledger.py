@@ -147,6 +147,7 @@ class Ledger:
         assert count == (entry.over == "dead" and not taken), f"redrive of {job_id}: {count}"
         if count:
             entry.over = None
+            entry.cancelled = False
             entry.again(0, sent)
 
     def lapsed(self, now: float) -> None:

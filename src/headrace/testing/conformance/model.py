@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
@@ -26,7 +26,9 @@ from headrace.testing.conformance.ledger import Ledger
 
 T = TypeVar("T")
 
-indexes = st.integers(0, 1_000)
+ages = st.integers(0, 9)
+"""How many newer ones there are: what happened lately is the most interesting."""
+
 workers = st.sampled_from(["worker-a", "worker-b"])
 kinds = st.sampled_from(["done", "dead", "release", "retry now", "retry later"])
 
@@ -43,6 +45,10 @@ def outcome_of(kind: str, lease: Lease, later: float) -> Outcome:
         case _:
             delay = later if kind == "retry later" else 0.0
             return Reschedule(lease, delay, lease.attempt + 1, b"meta")
+
+
+def _recent(items: Sequence[T], age: int) -> T:
+    return items[-1 - age % len(items)]
 
 
 class BrokerMachine(RuleBasedStateMachine):
@@ -98,37 +104,37 @@ class BrokerMachine(RuleBasedStateMachine):
             self.ledger.claimed(lease, self._now)
 
     @precondition(lambda self: self.ledger.leases)
-    @rule(index=indexes)
-    def renew(self, index: int) -> None:
+    @rule(age=ages)
+    def renew(self, age: int) -> None:
         """Renew any lease that was ever handed out."""
-        lease, copy = self.ledger.leases[index % len(self.ledger.leases)]
+        lease, copy = _recent(self.ledger.leases, age)
         deadline = lease.deadline
         [answer] = self._do(self.lab.broker.renew([lease]))
         self.ledger.renewed(lease, copy, deadline, self._now, answer)
 
     @precondition(lambda self: self.ledger.leases)
-    @rule(index=indexes, kind=kinds)
-    def settle(self, index: int, kind: str) -> None:
+    @rule(age=ages, kind=kinds)
+    def settle(self, age: int, kind: str) -> None:
         """Settle any lease that was ever handed out."""
-        lease, copy = self.ledger.leases[index % len(self.ledger.leases)]
+        lease, copy = _recent(self.ledger.leases, age)
         outcome = outcome_of(kind, lease, 1.5 * self.lab.rig.lease)
         sent = self._now
         [counts] = self._do(self.lab.settle(outcome))
         self.ledger.settled(outcome, copy, sent, counts)
 
     @precondition(lambda self: self.ledger.entries)
-    @rule(index=indexes)
-    def cancel(self, index: int) -> None:
+    @rule(age=ages)
+    def cancel(self, age: int) -> None:
         """Cancel any job that was ever accepted."""
-        job_id = list(self.ledger.entries)[index % len(self.ledger.entries)]
+        job_id = _recent(list(self.ledger.entries), age)
         [answer] = self._do(self.lab.broker.cancel(self.lab.queue, [job_id]))
         self.ledger.cancelled(job_id, answer)
 
     @precondition(lambda self: self.ledger.entries)
-    @rule(index=indexes)
-    def redrive(self, index: int) -> None:
+    @rule(age=ages)
+    def redrive(self, age: int) -> None:
         """Redrive any job that was ever accepted."""
-        job_id = list(self.ledger.entries)[index % len(self.ledger.entries)]
+        job_id = _recent(list(self.ledger.entries), age)
         sent = self._now
         count = self._do(self.lab.broker.redrive(self.lab.queue, [job_id]))
         self.ledger.redriven(job_id, sent, count)

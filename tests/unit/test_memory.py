@@ -1,0 +1,183 @@
+"""What is the memory broker's alone; the contract is in the conformance suite."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from headrace import InvalidURL, MemoryBroker, Unavailable
+from headrace.broker import Control, Held, QueueSpec
+from headrace.job import JobState, Lease, NewJob
+from headrace.memory.store import BATCHES_REMEMBERED, STEP
+from headrace.outcome import Done, Reschedule
+from headrace.testing import ManualClock
+
+LEASE = 30.0
+
+
+@pytest.fixture
+async def opened(broker: MemoryBroker) -> MemoryBroker:
+    await broker.open()
+    await broker.declare(QueueSpec(name="q", lease=LEASE))
+    return broker
+
+
+async def put(broker: MemoryBroker, *ids: str, delay: float = 0.0) -> None:
+    jobs = [NewJob(id=one, body=b"", delay=delay) for one in ids]
+    await broker.enqueue("q", jobs, batch=ids[0])
+
+
+async def claim(broker: MemoryBroker, limit: int = 1, worker: str = "worker") -> list[Lease]:
+    return await broker.claim("q", worker, limit, 0)
+
+
+@pytest.mark.parametrize("url", ["memory://host", "memory:///path", "memory://?a=b", "nonsense"])
+def test_its_url_has_no_options(url: str) -> None:
+    with pytest.raises(InvalidURL):
+        MemoryBroker(url)
+
+
+async def test_it_must_be_open(broker: MemoryBroker) -> None:
+    with pytest.raises(Unavailable, match="not open"):
+        await broker.declare(QueueSpec(name="q"))
+    await broker.open()
+    with pytest.raises(Unavailable, match="'q' is not declared"):
+        await broker.stats("q")
+
+
+async def test_time_for_which_the_loop_stood_still_does_not_count(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    await put(opened, "42")
+    [lease] = await claim(opened)
+    await clock.advance(1)
+    clock.jump(10 * LEASE)
+    assert await claim(opened, worker="other") == []
+    assert await opened.renew([lease]) == [Held.OK]
+    await clock.advance(LEASE / 2)
+    clock.jump(10 * LEASE)
+    await clock.advance(LEASE / 3)
+    assert await claim(opened, worker="other") == []
+    await clock.advance(LEASE)
+    assert [one.id for one in await claim(opened, worker="other")] == ["42"]
+
+
+async def test_it_watches_the_loop_only_while_leases_are_held(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    await put(opened, "42")
+    assert clock._timers == []
+    await claim(opened)
+    await clock.advance(LEASE * 0.9)
+    assert len(clock._timers) == 1
+    await clock.advance(LEASE)
+    assert clock._timers == []
+    assert (await opened.stats("q")).ready == (1, 0, 0)
+
+
+async def test_a_closed_broker_watches_nothing(opened: MemoryBroker, clock: ManualClock) -> None:
+    await put(opened, "42")
+    await claim(opened)
+    await opened.close()
+    assert all(timer.cancelled for _, _, timer in clock._timers)
+    await opened.close()
+
+
+async def test_housekeeping_moves_a_bounded_number(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    await put(opened, *(str(number) for number in range(2 * STEP + 1)), delay=10)
+    await clock.advance(11)
+    assert sum((await opened.stats("q")).ready) == STEP
+    assert await opened.maintain("q", "worker") == 0, "it wants to be called again at once"
+    assert sum((await opened.stats("q")).ready) == 2 * STEP + 1
+
+
+async def test_results_and_keys_are_swept(opened: MemoryBroker, clock: ManualClock) -> None:
+    jobs = [
+        NewJob(id=str(number), body=b"", unique=str(number), unique_for=5.0) for number in range(9)
+    ]
+    await opened.enqueue("q", jobs, batch="batch")
+    await opened.settle([Done(lease, b"r", 5) for lease in await claim(opened, 9)])
+    store = opened._queues["q"].store
+    assert (len(store._finals._entries), len(store._timed_holders._entries)) == (9, 9)
+    await clock.advance(6)
+    await opened.maintain("q", "worker")
+    assert (len(store._finals._entries), len(store._timed_holders._entries)) == (0, 0)
+
+
+async def test_a_result_that_was_replaced_is_swept_at_its_own_time(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    for ttl in (5.0, 60.0):
+        await opened.enqueue("q", [NewJob(id="42", body=b"")], batch=str(ttl))
+        await opened.settle([Done((await claim(opened))[0], b"r", ttl)])
+        await clock.advance(6)
+        await opened.maintain("q", "worker")
+    [info] = await opened.lookup("q", ["42"])
+    assert info is not None
+    assert info.state is JobState.SUCCEEDED
+
+
+async def test_cancelled_delays_do_not_pile_up(opened: MemoryBroker) -> None:
+    for number in range(3 * STEP):
+        await put(opened, str(number), delay=1e6)
+        await opened.cancel("q", [str(number)])
+    await opened.maintain("q", "worker")
+    assert len(opened._queues["q"].store._due) <= STEP
+
+
+async def test_so_many_batches_are_remembered(opened: MemoryBroker) -> None:
+    for number in range(BATCHES_REMEMBERED + 5):
+        await opened.enqueue("q", [], batch=str(number))
+    assert len(opened._queues["q"].store._batches) == BATCHES_REMEMBERED
+
+
+async def test_maintenance_asks_to_be_called_when_something_is_due(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    assert await opened.maintain("q", "worker") == 1.0
+    await put(opened, "42", delay=0.25)
+    assert await opened.maintain("q", "worker") == pytest.approx(0.25)
+
+
+async def test_waiting_leaves_nothing_behind(opened: MemoryBroker, clock: ManualClock) -> None:
+    await put(opened, "42", delay=3600)
+    waits = [
+        asyncio.create_task(opened.claim("q", "worker", 1, 5)),
+        asyncio.create_task(opened.lookup("q", ["42", "42"], wait=5)),
+    ]
+    await clock.settle()
+    queue = opened._queues["q"]
+    assert (len(queue.claimers), list(queue.watchers)) == (1, ["42"])
+    for wait in waits:
+        wait.cancel()
+    await asyncio.wait(waits)
+    assert (len(queue.claimers), queue.watchers) == (0, {})
+    assert all(timer.cancelled for _, _, timer in clock._timers)
+
+
+async def test_a_lookup_of_two_wakes_at_the_first_end(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    await put(opened, "a", "b")
+    lookup = asyncio.create_task(opened.lookup("q", ["a", "b"], wait=30))
+    await clock.settle()
+    [lease] = await claim(opened)
+    await opened.settle([Done(lease, b"r", 60)])
+    states = [info.state for info in await lookup if info is not None]
+    assert states == [JobState.SUCCEEDED, JobState.QUEUED]
+    assert opened._queues["q"].watchers == {}
+
+
+async def test_a_purge_spares_what_was_delayed_anew(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    await put(opened, "42", delay=5)
+    await clock.advance(6)
+    [lease] = await claim(opened)
+    await opened.settle([Reschedule(lease, 5, 1, b"")])
+    assert await opened.control("q", Control.PURGE_READY) == 0
+    await clock.advance(6)
+    assert [one.id for one in await claim(opened)] == ["42"]
