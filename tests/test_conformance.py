@@ -3,8 +3,22 @@
 import pytest
 
 from headrace.memory import MemoryBroker
-from headrace.testing import ManualClock
+from headrace.testing import FaultyBroker, ManualClock
 from headrace.testing.conformance import BrokerConformance, Rig
+
+
+class TestFaulty(BrokerConformance):
+    """A broker that fails when it is told to is a broker like any other until then."""
+
+    @pytest.fixture
+    def anyio_backend(self) -> str:
+        return "asyncio"
+
+    @pytest.fixture
+    def rig(self) -> Rig:
+        clock = ManualClock()
+        broker = FaultyBroker(MemoryBroker(clock=clock))
+        return Rig(connect=lambda: broker, advance=clock.advance, patience=0.0, examples=20)
 
 
 class TestMemory(BrokerConformance):

@@ -45,7 +45,7 @@ class Signature:
         self._extra = _name_of(parameters, Parameter.VAR_KEYWORD)
         self._optional = any(p.default is not Parameter.empty for p in parameters)
         self._by_name = all(p.kind in _BY_NAME for p in parameters)
-        self._arguments = _arguments_struct(task, parameters)
+        self._arguments = _arguments_struct(parameters)
         try:
             self._decoder = msgspec.msgpack.Decoder(self._arguments, dec_hook=from_builtin)
         except TypeError as error:
@@ -163,25 +163,21 @@ def _name_of(parameters: list[Parameter], kind: Any) -> str | None:
     return next((p.name for p in parameters if p.kind is kind), None)
 
 
-def _arguments_struct(task: str, parameters: list[Parameter]) -> type[msgspec.Struct]:
+def _arguments_struct(parameters: list[Parameter]) -> type[msgspec.Struct]:
     """Build the struct that holds one call, keyword-only parameters last."""
     first = [p for p in parameters if p.kind in _BY_POSITION]
     rest = [p for p in parameters if p.kind not in _BY_POSITION]
-    try:
-        positional = msgspec.defstruct(
-            "Arguments", [_field(p) for p in first], forbid_unknown_fields=True, frozen=True
-        )
-        return msgspec.defstruct(
-            "Arguments",
-            [_field(p) for p in rest],
-            bases=(positional,),
-            kw_only=True,
-            forbid_unknown_fields=True,
-            frozen=True,
-        )
-    except (TypeError, ValueError) as error:
-        message = f"task {task!r}: its parameters cannot travel: {error}"
-        raise InvalidTask(message) from error
+    positional = msgspec.defstruct(
+        "Arguments", [_field(p) for p in first], forbid_unknown_fields=True, frozen=True
+    )
+    return msgspec.defstruct(
+        "Arguments",
+        [_field(p) for p in rest],
+        bases=(positional,),
+        kw_only=True,
+        forbid_unknown_fields=True,
+        frozen=True,
+    )
 
 
 def _field(parameter: Parameter) -> tuple[str, Any] | tuple[str, Any, Any]:

@@ -7,6 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 from click.testing import CliRunner, Result
 
@@ -152,6 +153,26 @@ def test_logging_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> N
     logging.getLogger("headrace").info("worker is serving", extra={"worker": "w-1"})
     logging.getLogger("headrace").debug("too much")
     assert capsys.readouterr().err.endswith("INFO    worker is serving worker=w-1\n")
+
+
+def test_json_logs_are_one_object_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", "json")
+    facts = {"job_id": "42\n", "attempt": 3, "lease": object, "traceback": "Traceback\n  x"}
+    logging.getLogger("headrace").warning("job is %s", "dead", extra=facts)
+    try:
+        raise ValueError("bad")
+    except ValueError:
+        logging.getLogger("headrace").exception("trouble")
+    first, second = capsys.readouterr().err.splitlines()
+    line = orjson.loads(first)
+    assert (line["level"], line["logger"], line["message"]) == (
+        "warning",
+        "headrace",
+        "job is dead",
+    )
+    assert (line["job_id"], line["attempt"], line["lease"]) == ("42\n", 3, "<class 'object'>")
+    assert line["time"] > 0
+    assert orjson.loads(second)["exception"].endswith("ValueError: bad")
 
 
 # the event loop

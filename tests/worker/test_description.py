@@ -57,6 +57,16 @@ def test_an_evil_exception_is_told_as_such() -> None:
     assert told.traceback
 
 
+def test_an_exception_that_cannot_even_be_traced_is_told_as_such() -> None:
+    class Untraceable(Exception):
+        @property
+        def __cause__(self) -> None:  # type: ignore[override]
+            raise SystemExit(3)
+
+    told = describe(Untraceable("bad"))
+    assert (told.message, told.traceback) == ("bad", "<its traceback cannot be shown>")
+
+
 def test_sizes_are_bounded() -> None:
     told = describe(raised(Huge()))
     assert len(told.message) == MAX_MESSAGE

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from headrace import JobState, MemoryBroker, Misfire, Queue, RetryPolicy, Unavailable
+from headrace import AuthFailed, JobState, MemoryBroker, Misfire, Queue, RetryPolicy, Unavailable
 from headrace.codec import Settings
 from headrace.options import Options
 from headrace.testing import FaultyBroker, ManualClock
@@ -209,6 +209,15 @@ async def test_broker_trouble_does_not_stop_the_schedules(
     async with working(bench.every(60)):
         await clock.advance(150)
     assert bench.ran[-1] == pytest.approx(140, abs=0.1)
+
+
+async def test_a_broker_that_refuses_is_asked_again(
+    bench: Bench, clock: ManualClock, working: Working
+) -> None:
+    bench.broker.fail("enqueue", AuthFailed("no permission"), times=3)
+    async with working(bench.every(60)):
+        await clock.advance(30)
+    assert len(bench.ran) == 1
 
 
 async def test_a_tick_does_not_run_before_the_next_one_is_stored(

@@ -106,6 +106,21 @@ async def test_one_that_is_cancelled_before_it_begins_gives_its_place_back() -> 
     assert await threads.run(int, "5") == 5
 
 
+async def test_a_thread_that_comes_too_late_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    late: list[Callable[[], object]] = []
+
+    async def cancelled(call: Callable[[], object], **options: object) -> None:
+        late.append(call)
+        raise asyncio.CancelledError
+
+    threads = Threads(1)
+    with monkeypatch.context() as patch:
+        patch.setattr("headrace.worker.threads.to_thread.run_sync", cancelled)
+        with pytest.raises(asyncio.CancelledError):
+            await threads.run(pytest.fail, "it was cancelled before it began")
+    assert (late[0](), threads.busy) == (None, 0)
+
+
 async def test_one_that_is_cancelled_while_it_waits_takes_no_place() -> None:
     threads, gate = Threads(1), threading.Event()
     first = asyncio.create_task(threads.run(gate.wait))

@@ -1,9 +1,11 @@
-"""Log lines for people: a constant message, then the facts."""
+"""Log lines: a constant message, then the facts; as text for people, as JSON for machines."""
 
 from __future__ import annotations
 
 import logging
 from typing import Any
+
+import orjson
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -21,7 +23,7 @@ class FactsFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, or lines, of a record."""
         text = super().format(record)
-        facts = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        facts = _facts(record)
         trace = str(facts.pop("traceback", "") or "")
         first, *rest = text.split("\n")
         line = " ".join([first, *(f"{key}={_plain(value)}" for key, value in facts.items())])
@@ -39,10 +41,35 @@ def _escaped(line: str) -> str:
     )
 
 
-def configure_logging(level: str) -> None:
-    """Log to standard error from this level on."""
+class JsonFormatter(logging.Formatter):
+    """Writes each record as one JSON object on one line, for machines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        line = {
+            "time": record.created,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_facts(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _facts(record: logging.LogRecord) -> dict[str, Any]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+FORMATS: dict[str, type[logging.Formatter]] = {"text": FactsFormatter, "json": JsonFormatter}
+"""What `--log-format` takes."""
+
+
+def configure_logging(level: str, form: str = "text") -> None:
+    """Log to standard error from this level on, as text or as JSON."""
     handler = logging.StreamHandler()
-    handler.setFormatter(FactsFormatter())
+    handler.setFormatter(FORMATS[form]())
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level.upper())

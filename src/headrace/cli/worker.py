@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from headrace.cli.logs import configure_logging
+from headrace.cli.logs import FORMATS, configure_logging
 from headrace.cli.loop import run
 from headrace.cli.target import load_queue
 from headrace.errors import AuthFailed, ConfigMismatch, HeadraceError, Unsupported
@@ -54,6 +54,12 @@ Exit codes:
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
     help="Log from this level on.",
 )
+@click.option(
+    "--log-format",
+    default="text",
+    type=click.Choice(sorted(FORMATS)),
+    help="For people or for machines.",
+)
 def worker(
     targets: tuple[str, ...],
     concurrency: int,
@@ -61,13 +67,14 @@ def worker(
     prefetch: int | None,
     threads: int | None,
     log_level: str,
+    log_format: str,
 ) -> None:
     """Run the jobs of one or more queues, the most important one first.
 
     SIGTERM or SIGINT: finish what runs within the grace and give the rest back. Again: give
     everything back now. A third time: exit at once.
     """
-    configure_logging(log_level)
+    configure_logging(log_level, log_format)
     try:
         served = Worker(
             *map(load_queue, targets),

@@ -28,10 +28,12 @@ class ManualTimer:
         """Forget the callback. Harmless when it already ran or was cancelled."""
         self.cancelled = True
 
-    def fire(self) -> None:
-        """Run the callback, unless it was cancelled."""
-        if not self.cancelled:
-            self._run()
+    def fire(self) -> bool:
+        """Run the callback, unless it was cancelled, and say whether it ran."""
+        if self.cancelled:
+            return False
+        self._run()
+        return True
 
 
 class ManualClock:
@@ -96,8 +98,7 @@ class ManualClock:
         while self._timers and self._timers[0][0] <= end:
             when, _, timer = heapq.heappop(self._timers)
             self._now = max(self._now, when)
-            if not timer.cancelled:
-                timer.fire()
+            if timer.fire():
                 await self.settle()
         self._now = max(self._now, end)
         await self.settle()

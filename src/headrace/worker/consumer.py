@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -12,6 +13,8 @@ from headrace.worker.pulse import Pulse
 from headrace.worker.run import CancelReason, Run
 from headrace.worker.settings import Settings
 from headrace.worker.source import Source
+
+logger = logging.getLogger("headrace.worker")
 
 SHORT_JOB = 0.01
 """Seconds: jobs that take less on average are claimed ahead."""
@@ -143,9 +146,12 @@ class Consumer:
         began = self._clock.monotonic()
         try:
             outcome = await source.executor.execute(run)
-        except BaseException:
+        except Exception:
+            logger.exception(
+                "bug in the worker, job left to its lease", extra={"job_id": run.lease.id}
+            )
             source.held.discard(run)
-            raise
+            return
         finally:
             run.finish()
             self.running.pop(run, None)

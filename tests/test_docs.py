@@ -1,0 +1,84 @@
+"""Every Python block of the documentation runs, page by page from top to bottom."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import re
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headrace import errors
+from headrace.cli.main import main
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NEEDS_A_PACKAGE = "from my_package"
+
+
+def blocks(page: Path, language: str) -> Iterator[str]:
+    for found, text in FENCE.findall(page.read_text()):
+        if found == language:
+            yield text
+
+
+def with_python(page: Path) -> bool:
+    return any(NEEDS_A_PACKAGE not in block for block in blocks(page, "python"))
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if with_python(page)], ids=lambda page: page.stem
+)
+def test_the_examples_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("example")
+    monkeypatch.setitem(sys.modules, "example", module)
+    text = page.read_text()
+    with asyncio.Runner() as runner:
+        for block in blocks(page, "python"):
+            if NEEDS_A_PACKAGE in block:
+                continue
+            # Line numbers as on the page, so that a failure shows where it is.
+            above = text[: text.index(block)].count("\n")
+            code: Any = compile(
+                "\n" * above + block, str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            )
+            if code.co_flags & inspect.CO_COROUTINE:
+                runner.run(eval(code, vars(module)))
+            else:
+                exec(code, vars(module))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_commands_exist(page: Path) -> None:
+    for block in blocks(page, "console"):
+        for command in re.findall(r"headrace (\w+)", block):
+            assert command in main.commands
+
+
+@pytest.mark.parametrize("command", ["worker", "demo"])
+def test_every_option_is_documented(command: str) -> None:
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text()
+    section = page.split(f"## headrace {command}\n")[1].split("\n## ")[0]
+    for parameter in main.commands[command].params:
+        for option in parameter.opts:
+            if option.startswith("-"):
+                assert f"`{option}`" in section
+
+
+def test_the_readme_has_the_command_that_ci_runs() -> None:
+    assert "$ uv run pytest\n" in (ROOT / "README.md").read_text()
+    assert "uv run pytest" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_error_tree_is_documented() -> None:
+    page = (ROOT / "docs" / "reference" / "api.md").read_text()
+    for name, kind in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(kind, errors.HeadraceError):
+            assert f"::: headrace.{name}\n" in page
