@@ -47,6 +47,10 @@ class Capability(Flag):
     """`cancel` takes a queued job out at once, not only when it is claimed."""
     EXACT_PURGE = auto()
     """Purging what is ready leaves what is running alone."""
+    EXACT_LOOKUP = auto()
+    """It finds each job by its id. Without it `enqueue` finds only those that are delayed or final
+    (a repeated batch is recognised all the same), and `lookup` and `cancel` take a job that they
+    do not find for one that is queued."""
 
 
 class Held(Enum):
@@ -234,7 +238,7 @@ class Broker(Protocol):
         strict (0 first) but for one claim in `FAIR_EVERY`, which starts lower; within a lane jobs
         come about in the order in which they became ready. Jobs whose lease ran out come again,
         with one delivery more. Again: other jobs. Cancelled: jobs that were taken but not handed
-        over are kept for the next claim of this object, or released by `close`.
+        over are released, or kept for the next claim of this object.
 
         Args:
             queue: A declared queue.

@@ -86,7 +86,8 @@ class MemoryBroker:
     @property
     def capabilities(self) -> Capability:
         """What it can do beyond the contract."""
-        return Capability.RUNNING_STATE | Capability.EXACT_CANCEL | Capability.EXACT_PURGE
+        exact = Capability.EXACT_CANCEL | Capability.EXACT_PURGE | Capability.EXACT_LOOKUP
+        return Capability.RUNNING_STATE | exact
 
     def __repr__(self) -> str:
         return f"<MemoryBroker of {len(self._queues)} queues>"

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from headrace.broker import Cancelled, Capability, Control, Held
+from headrace.broker import Cancelled, Capability, Control, Held, QueueSpec
 from headrace.job import JobInfo, JobState
 from headrace.outcome import Release
 from headrace.testing.conformance.lab import Chapter, Lab, Rig, cancel_after, job, soon
@@ -88,6 +88,7 @@ class ControlChapter(Chapter):
         assert await lab.state(job_id) is JobState.SUCCEEDED
 
     async def test_what_is_over_or_unknown_is_not_found(self, lab: Lab) -> None:
+        lab.requires(Capability.EXACT_LOOKUP)
         done, dead, cancelled = [await lab.put() for _ in range(3)]
         first, second, third = await lab.claim(3)
         await lab.done(first)
@@ -118,6 +119,7 @@ class ControlChapter(Chapter):
         assert await lab.state(running) is JobState.QUEUED
 
     async def test_many_are_looked_up_in_their_order(self, lab: Lab) -> None:
+        lab.requires(Capability.EXACT_LOOKUP)
         first, second = await lab.put(), await lab.put(attempt=2)
         infos = await lab.broker.lookup(lab.queue, [second, "unknown", first])
         assert [info and (info.id, info.attempt) for info in infos] == [
@@ -166,6 +168,7 @@ class ControlChapter(Chapter):
         assert info.state is JobState.DELAYED
 
     async def test_a_lookup_does_not_wait_for_what_is_unknown(self, lab: Lab) -> None:
+        lab.requires(Capability.EXACT_LOOKUP)
         assert await soon(lab.broker.lookup(lab.queue, ["unknown"], wait=30.0)) == [None]
 
     # stats
@@ -227,6 +230,7 @@ class ControlChapter(Chapter):
     async def test_another_client_sees_the_same_queue(self, lab: Lab, rig: Rig) -> None:
         other = rig.connect()
         await other.open()
+        await other.declare(QueueSpec(name=lab.queue, lease=lab.rig.lease))
         job_id = await lab.put()
         assert sum((await other.stats(lab.queue)).ready) == 1
         await other.control(lab.queue, Control.PAUSE)

@@ -16,11 +16,11 @@ class ScheduleChapter(Chapter):
     async def test_a_delayed_job_is_never_early(self, lab: Lab) -> None:
         job_id = await lab.put(delay=lab.rig.lease)
         await lab.none()
-        await lab.advance(lab.rig.lease * 0.7)
+        await lab.advance(lab.rig.lease * 0.3)
         await lab.broker.maintain(lab.queue, "worker-a")
         await lab.none()
         assert await lab.state(job_id) is JobState.DELAYED
-        await lab.advance(lab.rig.lease * 0.4)
+        await lab.advance(lab.rig.lease * 0.8)
         assert (await lab.one()).id == job_id
 
     async def test_a_delayed_job_keeps_what_it_is(self, lab: Lab) -> None:

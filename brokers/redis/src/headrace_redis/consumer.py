@@ -1,0 +1,173 @@
+"""One worker as a consumer of one queue: it claims, waits, and loses track of nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from headrace.broker import FAIR_EVERY
+from headrace.clock import Clock
+from headrace.errors import OutcomeUnknown
+from headrace.job import Lease
+from headrace_redis.doorbell import Doorbell
+from headrace_redis.queue import RedisQueue
+from headrace_redis.scripts import ADOPT, CLAIM
+from headrace_redis.wire import (
+    Place,
+    lease_from,
+    leases_from,
+    milliseconds,
+    pack_places,
+    token_of,
+)
+
+LONGEST_READ = 1.0
+"""Seconds for which one blocking read waits at most: how long closing can take."""
+
+PAUSED = 0.2
+"""Seconds between two looks at a paused queue."""
+
+LONGEST_SWEEP = 2.5
+"""Seconds between two sweeps for abandoned jobs at most."""
+
+DOUBT = 10.0
+"""Seconds for which a request whose reply was lost may still reach the server."""
+
+
+class Consumer:
+    """Claims jobs for one worker.
+
+    It knows each lease that it handed out. After a lost reply it asks the server for all that it
+    holds, and hands out what it did not know of.
+
+    Args:
+        queue: Where from.
+        name: The worker's id.
+        clock: For deadlines.
+        release: Gives leases back that nobody takes.
+    """
+
+    def __init__(
+        self,
+        queue: RedisQueue,
+        name: str,
+        clock: Clock,
+        release: Callable[[list[Lease]], Coroutine[Any, Any, Any]],
+    ) -> None:
+        self._queue = queue
+        self._name = name
+        self._clock = clock
+        self._release = release
+        self._doorbell = Doorbell(self._read, lambda lease: self._give_back([lease]))
+        self._held: dict[Place, Lease] = {}
+        self._claims = 0
+        self._doubt_until = 0.0
+        self._asked_at = 0.0
+        self._errands: set[asyncio.Task[Any]] = set()
+
+    async def claim(self, limit: int, wait: float) -> list[Lease]:
+        """Lease jobs; see `Broker.claim`. What a cancelled call had taken is given back."""
+        until = self._clock.monotonic() + wait
+        while True:
+            leases, paused = await self._finish(self._claim_now(limit))
+            left = until - self._clock.monotonic()
+            if leases or left <= 0:
+                return leases
+            if paused:
+                await self._clock.sleep(min(left, PAUSED))
+            elif lease := await self._doorbell.ring(min(left, self._longest_read)):
+                return [lease]
+
+    @property
+    def _longest_read(self) -> float:
+        # A job that a read brings is leased for what is left since the read began.
+        return min(LONGEST_READ, self._queue.spec.lease / 4)
+
+    async def _finish(
+        self, call: Coroutine[Any, Any, tuple[list[Lease], bool]]
+    ) -> tuple[list[Lease], bool]:
+        """Let a claim come to its end although its caller is cancelled."""
+        task = self._run(call)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(self._give_back_claimed)
+            raise
+
+    def _give_back_claimed(self, task: asyncio.Task[tuple[list[Lease], bool]]) -> None:
+        if not task.cancelled() and task.exception() is None and task.result()[0]:
+            self._give_back(task.result()[0])
+
+    def _give_back(self, leases: list[Lease]) -> None:
+        self._run(self._release(leases))
+
+    def _run(self, call: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(call, name="headrace-redis-errand")
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+        return task
+
+    async def _claim_now(self, limit: int) -> tuple[list[Lease], bool]:
+        """Return what is there, and whether the queue is paused."""
+        now = self._clock.monotonic()
+        if now < self._doubt_until and now >= self._asked_at + 1.0:
+            self._asked_at = now
+            leases, _ = await self._ask(ADOPT, limit, pack_places(self._known(now)))
+            if leases:
+                return leases, False
+        sweep = min(LONGEST_SWEEP, self._queue.spec.lease / 4)
+        return await self._ask(CLAIM, limit, self._first_lane(), milliseconds(sweep))
+
+    async def _ask(self, script: Any, limit: int, *args: bytes | float) -> tuple[list[Lease], bool]:
+        deadline = self._clock.monotonic() + self._queue.spec.lease
+        try:
+            paused, *reply = await self._queue.run(script, self._name, limit, *args)
+        except OutcomeUnknown:
+            self._doubt()
+            raise
+        leases = leases_from(reply, self._queue.spec.name, self._name, deadline)
+        for lease in leases:
+            self._held[token_of(lease).place] = lease
+        return leases, bool(paused)
+
+    async def _read(self, seconds: float) -> Lease | None:
+        deadline = self._clock.monotonic() + self._queue.spec.lease
+        try:
+            found = await self._queue.read(self._name, seconds)
+        except OutcomeUnknown:
+            self._doubt()
+            raise
+        if found is None:
+            return None
+        lane, entry, fields = found
+        lease = lease_from(self._queue.spec.name, self._name, deadline, lane, entry, fields, 1)
+        self._held[lane, entry] = lease
+        return lease
+
+    def _first_lane(self) -> int:
+        """Begin at lane 0, but every so often at each of the others in turn."""
+        self._claims += 1
+        turn, rest = divmod(self._claims, FAIR_EVERY)
+        lanes = self._queue.spec.lanes
+        return 0 if rest or lanes == 1 else 1 + turn % (lanes - 1)
+
+    def _doubt(self) -> None:
+        self._doubt_until = self._clock.monotonic() + DOUBT
+        self._asked_at = 0.0
+
+    def _known(self, now: float) -> list[Place]:
+        """Return what it holds, and forget what it cannot hold any more."""
+        old = now - self._queue.spec.lease
+        self._held = {place: held for place, held in self._held.items() if held.deadline > old}
+        return list(self._held)
+
+    def forget(self, place: Place) -> None:
+        """Say that a lease is settled or lost."""
+        self._held.pop(place, None)
+
+    async def close(self) -> None:
+        """Wait for what is under way, and give back what nobody took."""
+        await self._doorbell.close()
+        while self._errands:
+            await asyncio.wait(self._errands)

