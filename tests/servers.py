@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 
 import redis
 
@@ -33,6 +34,8 @@ class RedisServer:
         options: Of its configuration, such as `appendonly="yes"`.
     """
 
+    READY = "eady to accept connections"
+
     def __init__(self, binary: Path, folder: Path, **options: str) -> None:
         self.binary = binary
         self.folder = folder
@@ -50,23 +53,18 @@ class RedisServer:
         password = self.options.get("requirepass")
         return redis.Redis(port=self.port, password=password, decode_responses=True)
 
-    def start(self) -> RedisServer:
+    def start(self) -> Self:
         """Start it and wait until it answers; again after it was killed."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        settings = {"save": "", "dir": str(self.folder), "bind": "127.0.0.1", **self.options}
-        words = [word for key, value in settings.items() for word in (f"--{key}", value)]
         process = subprocess.Popen(
-            [str(self.binary), "--port", str(self.port), *words, *self.extra_words()],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+            self.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self._process = process
         assert process.stdout is not None
         said: list[str] = []
         for line in process.stdout:
             said.append(line)
-            if self.is_ready(line):
+            if self.READY in line:
                 break
         else:
             raise RuntimeError(f"{self.binary} did not start:\n{''.join(said)}")
@@ -78,13 +76,11 @@ class RedisServer:
         assert answering == process.pid, "another server listens on this port"
         return self
 
-    def extra_words(self) -> list[str]:
-        """Return what else stands on its command line."""
-        return []
-
-    def is_ready(self, line: str) -> bool:
-        """Tell whether a line of its log says that it is ready."""
-        return "eady to accept connections" in line
+    def command(self) -> list[str]:
+        """Return its command line."""
+        settings = {"save": "", "dir": str(self.folder), "bind": "127.0.0.1", **self.options}
+        words = [word for key, value in settings.items() for word in (f"--{key}", value)]
+        return [str(self.binary), "--port", str(self.port), *words]
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
@@ -111,27 +107,46 @@ class RedisServer:
             process.stdout.close()
 
 
+class ClusterServer(RedisServer):
+    """A cluster of one node that serves every slot."""
+
+    def __init__(self, binary: Path, folder: Path, **options: str) -> None:
+        super().__init__(binary, folder, **{"cluster-enabled": "yes", **options})
+
+    @property
+    def url(self) -> str:
+        return f"redis+cluster://127.0.0.1:{self.port}"
+
+    def start(self) -> Self:
+        super().start()
+        with self.client() as client:
+            client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
+            while client.execute_command("CLUSTER", "INFO")["cluster_state"] != "ok":
+                pass
+        return self
+
+
 class SentinelServer(RedisServer):
     """A sentinel that watches one primary."""
+
+    READY = "+monitor"
 
     def __init__(self, binary: Path, folder: Path, primary: RedisServer) -> None:
         super().__init__(binary, folder)
         self._primary = primary
 
-    def extra_words(self) -> list[str]:
-        folder, port = self.folder, self._primary.port
-        config = folder / "sentinel.conf"
+    @property
+    def url(self) -> str:
+        return f"redis+sentinel://127.0.0.1:{self.port}/main"
+
+    def command(self) -> list[str]:
+        config = self.folder / "sentinel.conf"
         config.write_text(
-            f"sentinel monitor main 127.0.0.1 {port} 1\n"
+            f"sentinel monitor main 127.0.0.1 {self._primary.port} 1\n"
             "sentinel down-after-milliseconds main 1000\n"
             "sentinel failover-timeout main 3000\n"
         )
-        return []
-
-    def start(self) -> RedisServer:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.extra_words()
-        return super().start()
+        return [str(self.binary), str(config), "--port", str(self.port), "--sentinel"]
 
 
 def wheel_binary(package: str, pattern: str) -> Path | None:

@@ -1,16 +1,26 @@
-"""Servers for the tests: each that is there, started once and shared."""
+"""Servers for the tests: each is started once for all tests that use it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
-from tests.servers import REDIS_SERVERS, RedisServer
+import redis
+from tests.servers import REDIS_SERVERS, ClusterServer, RedisServer, SentinelServer
+
+from headrace_redis.keys import SUFFIXES
+
+Binary: TypeAlias = Callable[[str], Path]
+SETUPS = [*sorted(REDIS_SERVERS), "cluster", "sentinel"]
+LASTING = {"cfg", "h"}
+"""What remains of a queue for ever: its settings, and how far its housekeeping came."""
 
 
 @pytest.fixture(scope="session")
-def binary() -> Callable[[str], Path]:
+def binary() -> Binary:
     """Return the server of a name, or skip the test visibly."""
 
     def find(name: str) -> Path:
@@ -20,3 +30,49 @@ def binary() -> Callable[[str], Path]:
         return found
 
     return find
+
+
+@pytest.fixture(scope="session", params=SETUPS)
+def server(
+    request: pytest.FixtureRequest, binary: Binary, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    """Each kind of server, and of way to it: what its `url` says."""
+    folder = tmp_path_factory.mktemp("server")
+    with ExitStack() as stack:
+        if request.param == "cluster":
+            found: RedisServer = ClusterServer(binary("valkey-9.1"), folder)
+        elif request.param == "sentinel":
+            primary = RedisServer(binary("valkey-9.1"), folder / "primary").start()
+            stack.callback(primary.stop)
+            found = SentinelServer(primary.binary, folder / "sentinel", primary)
+        else:
+            found = RedisServer(binary(request.param), folder)
+        stack.callback(found.stop)
+        yield found.start()
+
+
+@pytest.fixture(scope="session")
+def valkey(binary: Binary, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One server for tests of which one server is enough."""
+    server = RedisServer(binary("valkey-9.1"), tmp_path_factory.mktemp("valkey")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def keys(valkey: RedisServer) -> Iterator[redis.Redis]:
+    """A client for looking at the keys; fails a test that leaves some that would never go."""
+    with valkey.client() as client:
+        before = set(client.scan_iter())
+        yield client
+        left = {key for key in set(client.scan_iter()) - before if is_leaked(client, key)}
+    assert left == set(), "keys were leaked"
+
+
+def is_leaked(client: redis.Redis, key: str) -> bool:
+    """Tell whether a key stays although no job is left."""
+    suffix = key.rpartition("}:")[2]
+    known = any(suffix.startswith(own) for own in SUFFIXES.values())
+    empty_lane = client.type(key) == "stream" and client.xlen(key) == 0
+    lasting = suffix in LASTING or key.endswith(":queues") or empty_lane
+    return not known or not (lasting or client.ttl(key) >= 0)

@@ -1,35 +1,58 @@
-"""The public suite on every server that is there."""
+"""The public suite on every kind of server, and on every way to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from tests.servers import REDIS_SERVERS, RedisServer, free_port
+from tests.servers import RedisServer, free_port
 
 from headrace.testing.conformance import BrokerConformance, Rig
 from headrace_redis import RedisBroker
 
-
-@pytest.fixture(scope="session", params=sorted(REDIS_SERVERS))
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RedisServer]:
-    binary = REDIS_SERVERS[request.param]()
-    if binary is None:
-        pytest.skip(f"there is no {request.param} here")
-    server = RedisServer(binary, tmp_path_factory.mktemp("redis")).start()
-    yield server
-    server.stop()
+PASSWORD = "open:sesame@/?#"
 
 
-class TestOneServer(BrokerConformance):
+def rig_of(url: str) -> Rig:
+    return Rig(
+        connect=lambda: RedisBroker(url),
+        lease=1.0,
+        patience=0.3,
+        examples=3,
+        unreachable=lambda: RedisBroker(f"redis://:secret@127.0.0.1:{free_port()}"),
+        secret="secret",
+    )
+
+
+class TestServers(BrokerConformance):
+    @pytest.fixture
+    def anyio_backend(self) -> tuple[str, dict[str, Any]]:
+        return "asyncio", {"use_uvloop": True}
+
     @pytest.fixture
     def rig(self, server: RedisServer) -> Rig:
-        return Rig(
-            connect=lambda: RedisBroker(server.url),
-            lease=1.0,
-            patience=0.3,
-            examples=3,
-            unreachable=lambda: RedisBroker(f"redis://127.0.0.1:{free_port()}"),
-        )
+        return rig_of(server.url)
+
+
+class TestAsyncio(BrokerConformance):
+    """asyncio's own event loop, once."""
+
+    @pytest.fixture
+    def anyio_backend(self) -> str:
+        return "asyncio"
+
+    @pytest.fixture
+    def rig(self, valkey: RedisServer) -> Rig:
+        return rig_of(valkey.url)
+
+
+class TestUntracked(BrokerConformance):
+    """Without the index of ids: the capabilities say what is missing."""
+
+    @pytest.fixture
+    def anyio_backend(self) -> str:
+        return "asyncio"
+
+    @pytest.fixture
+    def rig(self, valkey: RedisServer) -> Rig:
+        return rig_of(f"{valkey.url}?track=no&prefix=untracked")
