@@ -10,6 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from msgspec import structs
 
 from headrace.broker import Held
+from headrace.finding import Finding, Verdict
 from headrace.job import Lease
 from headrace.memory import MemoryBroker
 from headrace.outcome import Done, Outcome, Reschedule
@@ -59,6 +60,16 @@ class LosesOnRetry(MemoryBroker):
         )
 
 
+class TellsItsPassword(MemoryBroker):
+    """Shows the URL that it was given to whoever looks."""
+
+    async def examine(self) -> list[Finding]:
+        return [Finding("connection", Verdict.OK, "connected to broken://user:hunter2@host")]
+
+
+UNSAFE = [AcknowledgesEarly, DoesNotFence, LosesOnRetry]
+"""Those that break what the model knows of."""
+
 BROKEN: list[tuple[type[MemoryBroker], list[str]]] = [
     (
         AcknowledgesEarly,
@@ -84,6 +95,13 @@ BROKEN: list[tuple[type[MemoryBroker], list[str]]] = [
             "test_a_unique_key_is_held_while_its_job_runs_and_is_retried",
         ],
     ),
+    (
+        TellsItsPassword,
+        [
+            "test_an_open_broker_is_examined",
+            "test_a_closed_broker_is_examined_and_can_be_opened",
+        ],
+    ),
 ]
 
 MODULE = """
@@ -101,7 +119,9 @@ class TestBroken(BrokerConformance):
     def rig(self):
         clock = ManualClock()
         broker = {broker}(clock=clock)
-        return Rig(connect=lambda: broker, advance=clock.advance, patience=0.0)
+        return Rig(
+            connect=lambda: broker, advance=clock.advance, patience=0.0, secret="hunter2"
+        )
 """
 
 
@@ -121,7 +141,7 @@ def test_the_suite_fails_on_a_broken_broker(
     assert result.parseoutcomes()["passed"] > 30, "it fails for the bug, not for the set-up"
 
 
-@pytest.mark.parametrize("broker", [broker for broker, _ in BROKEN])
+@pytest.mark.parametrize("broker", UNSAFE)
 def test_the_model_finds_the_bug_by_itself(broker: type[MemoryBroker]) -> None:
     clock = ManualClock()
     broken = broker(clock=clock)

@@ -50,6 +50,7 @@ from headrace.errors import (
     UnknownTask,
     Unsupported,
 )
+from headrace.finding import Finding, Verdict
 from headrace.handle import JobHandle
 from headrace.job import JobInfo, JobState
 from headrace.letter import DeadLetter
@@ -76,6 +77,7 @@ __all__ = [
     "DeadLetter",
     "DuplicateTask",
     "Ending",
+    "Finding",
     "HeadraceError",
     "InvalidArguments",
     "InvalidEnvelope",
@@ -117,6 +119,7 @@ __all__ = [
     "UnknownScheme",
     "UnknownTask",
     "Unsupported",
+    "Verdict",
     "Worker",
     "current_job",
     "redact_url",

@@ -1,7 +1,7 @@
 """The broker contract: what a plug-in implements and what the conformance suite checks.
 
-No driver's type appears here, every verb takes a batch, and no verb asks a client's clock about a
-lease or a due time. `headrace.memory.MemoryBroker` is the reference; run
+No driver's type appears here, jobs always travel in batches, and no verb asks a client's clock
+about a lease or a due time. `headrace.memory.MemoryBroker` is the reference; run
 `headrace.testing.conformance` against yours.
 
 Each verb says three things: what holds when it returns, what a second call does, and what a
@@ -21,6 +21,7 @@ from msgspec import Struct
 from headrace.clock import Clock
 from headrace.durations import seconds
 from headrace.errors import InvalidOption
+from headrace.finding import Finding
 from headrace.ids import is_valid_id
 from headrace.job import DeadJob, JobInfo, Lease, NewJob
 from headrace.outcome import Outcome
@@ -178,6 +179,29 @@ class Broker(Protocol):
         Raises:
             ConfigMismatch: It exists with another lease or another number of lanes. Nothing is
                 changed.
+        """
+        ...
+
+    async def queues(self) -> list[QueueSpec]:
+        """Tell which queues were declared, by any client, in the order of their names.
+
+        Afterwards and again: nothing has changed. Cancelled: nothing is left.
+
+        Returns:
+            Each with the lease and the lanes that the broker holds.
+        """
+        ...
+
+    async def examine(self) -> list[Finding]:
+        """Look at the server as a doctor does: at all that `open` checks, and more.
+
+        Works on an open broker and on one that is not; that one connects for the while. Afterwards
+        and again: nothing has changed, the broker is as open as it was. Cancelled: likewise.
+
+        Returns:
+            One finding for each thing that was looked at, at least one. None is `REFUSED` where
+            `open` returns. What `open` would raise is told as one, a server that cannot be
+            reached too: this verb raises nothing.
         """
         ...
 

@@ -8,6 +8,7 @@ import pytest
 
 from headrace import InvalidURL, MemoryBroker, Unavailable
 from headrace.broker import Control, Held, QueueSpec
+from headrace.finding import Verdict
 from headrace.job import JobState, Lease, NewJob
 from headrace.memory.store import BATCHES_REMEMBERED, STEP
 from headrace.outcome import Done, Reschedule
@@ -44,6 +45,18 @@ async def test_it_must_be_open(broker: MemoryBroker) -> None:
     await broker.open()
     with pytest.raises(Unavailable, match="'q' is not declared"):
         await broker.stats("q")
+
+
+async def test_a_doctor_is_told_what_it_lacks(broker: MemoryBroker) -> None:
+    with pytest.raises(Unavailable, match="not open"):
+        await broker.queues()
+    findings = {one.check: one for one in await broker.examine()}
+    assert findings["connection"].verdict is Verdict.OK
+    assert findings["durability"].verdict is Verdict.WARNING
+    assert (findings["sharing"].detail, findings["sharing"].remedy) == (
+        "no other process sees its queues",
+        "choose a broker outside of this process by its URL",
+    )
 
 
 async def test_time_for_which_the_loop_stood_still_does_not_count(

@@ -10,6 +10,7 @@ from itertools import count
 from headrace.broker import Cancelled, Capability, Control, Held, QueueSpec, QueueStats
 from headrace.clock import Clock, SystemClock
 from headrace.errors import ConfigMismatch, InvalidURL, Unavailable
+from headrace.finding import Finding, Verdict
 from headrace.job import DeadJob, JobInfo, Lease, NewJob
 from headrace.memory.liveness import Liveness
 from headrace.memory.store import QueueStore
@@ -18,6 +19,8 @@ from headrace.urls import redact_url, split_url
 
 IDLE_STEP = 1.0
 """Seconds between two steps of housekeeping when nothing is due."""
+
+ELSEWHERE = "choose a broker outside of this process by its URL"
 
 
 class _Queue:
@@ -112,6 +115,19 @@ class MemoryBroker:
             )
             raise ConfigMismatch(message)
         return held
+
+    async def queues(self) -> list[QueueSpec]:
+        """Tell which queues were declared; see `Broker.queues`."""
+        self._check_open()
+        return [queue.store.spec for _, queue in sorted(self._queues.items())]
+
+    async def examine(self) -> list[Finding]:
+        """Say what it lacks; see `Broker.examine`."""
+        return [
+            Finding("connection", Verdict.OK, "in this process"),
+            Finding("durability", Verdict.WARNING, "jobs end with this process", ELSEWHERE),
+            Finding("sharing", Verdict.WARNING, "no other process sees its queues", ELSEWHERE),
+        ]
 
     async def enqueue(self, queue: str, jobs: Sequence[NewJob], *, batch: str) -> list[str | None]:
         """Store jobs; see `Broker.enqueue`."""

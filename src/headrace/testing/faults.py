@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from headrace.broker import Broker, Cancelled, Capability, Control, Held, QueueSpec, QueueStats
 from headrace.clock import Clock
+from headrace.finding import Finding
 from headrace.job import DeadJob, JobInfo, Lease, NewJob
 from headrace.outcome import Outcome
 
@@ -18,6 +19,8 @@ Verb: TypeAlias = Literal[
     "open",
     "close",
     "declare",
+    "queues",
+    "examine",
     "enqueue",
     "claim",
     "renew",
@@ -103,6 +106,14 @@ class FaultyBroker:
     async def declare(self, spec: QueueSpec) -> QueueSpec:
         """See `Broker.declare`."""
         return await self._do("declare", lambda: self._broker.declare(spec))
+
+    async def queues(self) -> list[QueueSpec]:
+        """See `Broker.queues`."""
+        return await self._do("queues", self._broker.queues)
+
+    async def examine(self) -> list[Finding]:
+        """See `Broker.examine`. Unlike any other it raises, if it is told to."""
+        return await self._do("examine", self._broker.examine)
 
     async def enqueue(self, queue: str, jobs: Sequence[NewJob], *, batch: str) -> list[str | None]:
         """See `Broker.enqueue`."""

@@ -23,6 +23,7 @@ pytest.register_assert_rewrite(
             "lease",
             "schedule",
             "control",
+            "inspection",
             "model",
         )
     )
@@ -31,6 +32,7 @@ pytest.register_assert_rewrite(
 from headrace.testing.conformance.claim import ClaimChapter  # noqa: E402 - asserts first
 from headrace.testing.conformance.control import ControlChapter  # noqa: E402
 from headrace.testing.conformance.enqueue import EnqueueChapter  # noqa: E402
+from headrace.testing.conformance.inspection import InspectionChapter  # noqa: E402
 from headrace.testing.conformance.lab import Lab, Rig  # noqa: E402
 from headrace.testing.conformance.lease import LeaseChapter  # noqa: E402
 from headrace.testing.conformance.model import ModelChapter, broker_machine  # noqa: E402
@@ -47,6 +49,7 @@ class BrokerConformance(
     LeaseChapter,
     ScheduleChapter,
     ControlChapter,
+    InspectionChapter,
     ModelChapter,
 ):
     """Every chapter. Inherit from it in a class whose name begins with `Test`, and give a `rig`."""

@@ -34,6 +34,10 @@ class Rig:
         patience: Seconds for which a claim waits for jobs that must come. 0 where nothing takes
             time.
         examples: How many random histories the model is checked against.
+        secret: A password that stands in the broker's URL and that no finding may show, `""` if it
+            needs none.
+        unreachable: Returns an unopened broker for a server that does not answer, with `secret` in
+            its URL; `None` where the server is always there.
     """
 
     connect: Callable[[], Broker]
@@ -41,6 +45,8 @@ class Rig:
     lease: float = 2.0
     patience: float = 2.0
     examples: int = 20
+    secret: str = ""
+    unreachable: Callable[[], Broker] | None = None
 
 
 def job(job_id: str | None = None, **fields: Any) -> NewJob:

@@ -1,4 +1,4 @@
-"""Chapter 7: random histories against the model."""
+"""Chapter 8: random histories against the model."""
 
 from __future__ import annotations
 
