@@ -92,7 +92,7 @@ def test_everything_of_a_letter_is_shown_and_nothing_speaks_to_the_terminal(
 def test_many_are_shown_in_the_order_in_which_they_were_named(
     shop: Queue, headrace: Command
 ) -> None:
-    result = headrace("dead", "show", *TARGETS[1][:1], "bill-1", "bill-0", "bill-1", "-q", "orders")
+    result = headrace("dead", "show", URL, "bill-1", "bill-0", "bill-1", "-q", "orders")
     ids = [line.split()[1] for line in result.stdout.splitlines() if line.startswith("id ")]
     assert ids == ["bill-1", "bill-0"]
 

@@ -78,7 +78,8 @@ def test_waiting_prints_the_result(
 ) -> None:
     call = ["ship", "7", "-k", "express=true", "--wait", "10"]
     result = headrace("enqueue", target[0], *call, *target[1:])
-    assert (result.exit_code, result.stdout.splitlines()[1:]) == (0, ['"shipped 7 at once for 5 €"'])
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1:] == ['"shipped 7 at once for 5 €"']
 
 
 def test_a_job_that_fails_exits_1(empty: Queue, headrace: Command) -> None:

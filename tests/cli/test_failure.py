@@ -67,6 +67,28 @@ def test_an_unreachable_broker_is_told_when_its_queues_are_asked_for(
 
 
 @pytest.mark.parametrize(
+    "target",
+    [
+        "shop:/clerk:hunter2@host",
+        "shop//clerk:hunter2@host",
+        "nobody://clerk:hunter2@host",
+        "shop://clerk:hunter2@host",
+    ],
+)
+def test_a_url_is_shown_without_its_password(shop: Queue, headrace: Command, target: str) -> None:
+    for command in ("info", "pause", "doctor"):
+        result = headrace(command, target)
+        assert result.exit_code in (0, 2)
+        assert "hunter2" not in result.output
+
+
+def test_the_demo_ends_in_one_line_too(headrace: Command) -> None:
+    result = headrace("demo", "--url", "nobody://clerk:hunter2@host")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert result.stderr.startswith("Error: no broker serves nobody://")
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (BrokerError("trouble"), 3),

@@ -163,11 +163,9 @@ async def _requeue_all(target: Target, limit: int | None) -> tuple[int, int]:
 
 async def _send_back(queue: Queue, number: int) -> int:
     """Send back so many of the oldest. What dies again meanwhile lies behind them and stays."""
+    read, name = queue.broker.dead, queue.name
     count, after = 0, ""
-    while number > 0:
-        page = await queue.broker.dead(queue.name, after=after, limit=min(number, PAGE))
-        if not page:
-            break
+    while number > 0 and (page := await read(name, after=after, limit=min(number, PAGE))):
         count += await queue.requeue(*(letter.id for letter in page))
         number, after = number - len(page), page[-1].cursor
     return count

@@ -71,7 +71,8 @@ class Target:
     def __init__(self, text: str, name: str | None = None) -> None:
         self._text = text
         self._name = name
-        self._queue = None if "://" in text else load_queue(text)
+        # No module has a slash: a URL that is written wrongly must not be shown as one.
+        self._queue = None if "/" in text else load_queue(text)
         if self._queue is not None and name is not None:
             message = "-q goes with a broker's URL: module:queue names its queue already"
             raise click.UsageError(message)
