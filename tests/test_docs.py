@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from headrace import errors
@@ -62,14 +63,34 @@ def test_the_commands_exist(page: Path) -> None:
             assert command in main.commands
 
 
-@pytest.mark.parametrize("command", ["worker", "demo"])
+def leaves(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """Yield a command, or those below it, by their whole names."""
+    if not isinstance(command, click.Group):
+        yield name, command
+        return
+    for below, sub in command.commands.items():
+        yield from leaves(f"{name} {below}", sub)
+
+
+COMMANDS = dict(leaves("headrace", main))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_documented(command: str) -> None:
     page = (ROOT / "docs" / "reference" / "cli.md").read_text()
-    section = page.split(f"## headrace {command}\n")[1].split("\n## ")[0]
-    for parameter in main.commands[command].params:
+    section = page.split(f"## {command}\n")[1].split("\n## ")[0]
+    for parameter in COMMANDS[command].params:
         for option in parameter.opts:
             if option.startswith("-"):
                 assert f"`{option}`" in section
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_environment_names_options_as_the_command_line_does(command: str) -> None:
+    for parameter in COMMANDS[command].params:
+        long = [option for option in parameter.opts if option.startswith("--")]
+        if long and parameter.envvar is None:
+            assert parameter.name == long[0].removeprefix("--").replace("-", "_")
 
 
 def test_the_readme_has_the_command_that_ci_runs() -> None:

@@ -335,7 +335,8 @@ class Broker(Protocol):
 
         Args:
             queue: A declared queue.
-            after: Begin behind this `DeadJob.cursor`; `""` from the start.
+            after: Begin behind this `DeadJob.cursor`, also if its letter is gone; `""` from the
+                start.
             limit: At most this many.
         """
         ...

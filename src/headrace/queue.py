@@ -132,13 +132,13 @@ class Queue(Registry):
 
     @overload
     async def enqueue(
-        self, task: Task[P, R], *args: P.args, **kwargs: P.kwargs
+        self, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> JobHandle[R]: ...
 
     @overload
-    async def enqueue(self, task: str, *args: Any, **kwargs: Any) -> JobHandle[Any]: ...
+    async def enqueue(self, task: str, /, *args: Any, **kwargs: Any) -> JobHandle[Any]: ...
 
-    async def enqueue(self, task: Any, *args: Any, **kwargs: Any) -> JobHandle[Any]:
+    async def enqueue(self, task: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         """Store a job. When this returns, it is kept.
 
         Many calls at the same time travel together. A cancelled call leaves it open whether the

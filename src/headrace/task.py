@@ -65,7 +65,7 @@ class Task(Generic[P, R_co]):
         twin._override({**self._overrides, **checked(options)})  # noqa: SLF001 - its own kind
         return twin
 
-    def call(self, *args: P.args, **kwargs: P.kwargs) -> Call[R_co]:
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Call[R_co]:
         """Return a call that can be enqueued later. Its arguments are encoded now.
 
         Raises:

@@ -1,9 +1,23 @@
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
+from click.testing import CliRunner, Result
+
+from headrace import Queue
+from headrace.cli.main import main
+from headrace.testing import FaultyBroker
+from tests.cli import shop as shop_module
+
+Command: TypeAlias = Callable[..., Result]
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -14,3 +28,44 @@ def untouched_logging() -> Iterator[None]:
     yield
     root.setLevel(level)
     root.handlers[:] = handlers
+
+
+@pytest.fixture
+def plugins(tmp_path: Path) -> Path:
+    """A folder with a distribution whose brokers are found by `shop://…` and `away://…`."""
+    package = tmp_path / "shop_broker-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Name: shop-broker\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(
+        "[headrace.brokers]\nshop = tests.cli.shop:connect\naway = tests.cli.shop:disconnect\n"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def shop(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> Queue:
+    """A busy queue: `tests.cli.shop:shop`, and at `shop://…`."""
+    monkeypatch.setattr(sys, "path", [str(plugins), *sys.path])
+    queue = shop_module.make()
+    monkeypatch.setattr(shop_module, "shop", queue)
+    asyncio.run(shop_module.deal(queue))
+    return queue
+
+
+@pytest.fixture
+def faulty(shop: Queue) -> FaultyBroker:
+    """The broker of the shop."""
+    assert isinstance(shop.broker, FaultyBroker)
+    return shop.broker
+
+
+@pytest.fixture
+def headrace() -> Command:
+    """Run a command, and make sure that it does not end in a traceback."""
+
+    def invoke(*args: str, answer: str = "") -> Result:
+        result = CliRunner().invoke(main, args, input=answer, auto_envvar_prefix="HEADRACE")
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+    return invoke

@@ -6,6 +6,7 @@ import warnings
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from headrace import (
@@ -287,6 +288,18 @@ async def test_by_name_the_producer_needs_no_code(queue: Queue, broker: MemoryBr
     leases = await claim(broker)
     assert [decode_envelope(lease.body).task for lease in leases] == ["elsewhere"] * 2
     assert [lease.priority for lease in leases] == [0, 1]
+
+
+async def test_an_argument_can_have_any_name(queue: Queue, broker: MemoryBroker) -> None:
+    @queue.task
+    async def note(task: str, url: str) -> None: ...
+
+    named: dict[str, Any] = {"task": "a", "url": "b"}
+    await queue.enqueue(note, **named)
+    await queue.enqueue("elsewhere", **named, self="c")
+    first, second = await claim(broker)
+    assert msgspec.msgpack.decode(decode_envelope(first.body).kwargs) == named
+    assert msgspec.msgpack.decode(decode_envelope(second.body).kwargs) == {**named, "self": "c"}
 
 
 async def test_by_name_a_known_task_is_still_checked(queue: Queue) -> None:

@@ -1,1 +1,1 @@
-"""The command line: `headrace worker`, `headrace demo`."""
+"""The command line: `headrace worker`, `headrace demo`, and the operator's commands."""

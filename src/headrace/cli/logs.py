@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from headrace.cli.text import escaped, plain
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -26,19 +28,8 @@ class FactsFormatter(logging.Formatter):
         facts = _facts(record)
         trace = str(facts.pop("traceback", "") or "")
         first, *rest = text.split("\n")
-        line = " ".join([first, *(f"{key}={_plain(value)}" for key, value in facts.items())])
-        return "\n".join([line, *rest, *(_escaped(below) for below in trace.splitlines())])
-
-
-def _plain(value: Any) -> str:
-    text = str(value)
-    return text if text.isprintable() and " " not in text and text else repr(text)
-
-
-def _escaped(line: str) -> str:
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in line
-    )
+        line = " ".join([first, *(f"{key}={plain(value)}" for key, value in facts.items())])
+        return "\n".join([line, *rest, *(escaped(below) for below in trace.splitlines())])
 
 
 class JsonFormatter(logging.Formatter):

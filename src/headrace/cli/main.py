@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
+from typing import Any
+
 import click
 
 from headrace import __version__
+from headrace.cli.control import pause, purge, resume
+from headrace.cli.dead import dead
 from headrace.cli.demo import demo
+from headrace.cli.doctor import doctor
+from headrace.cli.enqueue import enqueue
+from headrace.cli.failure import failures
+from headrace.cli.info import info
 from headrace.cli.worker import worker
 
 
-@click.group(context_settings={"auto_envvar_prefix": "HEADRACE", "show_default": True})
+class Commands(click.Group):
+    """Commands of which none ends in a traceback for what Headrace itself raises."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was given."""
+        out: Any = sys.stdout
+        if isinstance(out, TextIOWrapper):
+            # The text of a job may hold what the terminal's encoding does not.
+            out.reconfigure(errors="backslashreplace")
+        with failures():
+            return super().invoke(ctx)
+
+
+@click.group(
+    cls=Commands, context_settings={"auto_envvar_prefix": "HEADRACE", "show_default": True}
+)
 @click.version_option(__version__, prog_name="headrace")
 def main() -> None:
     """Run workers and look after queues.
@@ -19,5 +44,5 @@ def main() -> None:
     """
 
 
-main.add_command(demo)
-main.add_command(worker)
+for command in (dead, demo, doctor, enqueue, info, pause, purge, resume, worker):
+    main.add_command(command)

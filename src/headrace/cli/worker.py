@@ -5,29 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from enum import IntEnum
-from typing import Any
 
 import click
 
 from headrace.cli.logs import FORMATS, configure_logging
 from headrace.cli.loop import run
 from headrace.cli.target import load_queue
-from headrace.errors import AuthFailed, ConfigMismatch, HeadraceError, Unsupported
 from headrace.worker.shutdown import Ending
 from headrace.worker.worker import Worker
 
-
-class ExitCode(IntEnum):
-    """What the exit code of `headrace worker` says beside those of `Ending`."""
-
-    USAGE = 2
-    """The command line or the code of the tasks is wrong."""
-    REFUSED = 3
-    """The broker refuses this worker: credentials, settings, version."""
-
-
-EXIT_CODES = """\b
+WORKER_EXIT_CODES = """\b
 Exit codes:
   0    stopped in order
   1    stopped in a hurry: asked twice, or a job ignored its cancellation
@@ -37,7 +24,7 @@ Exit codes:
 """
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(epilog=WORKER_EXIT_CODES)
 @click.argument("targets", nargs=-1, required=True, metavar="MODULE:QUEUE...")
 @click.option("-c", "--concurrency", default=100, help="Jobs at a time.")
 @click.option(
@@ -75,21 +62,14 @@ def worker(
     everything back now. A third time: exit at once.
     """
     configure_logging(log_level, log_format)
-    try:
-        served = Worker(
-            *map(load_queue, targets),
-            concurrency=concurrency,
-            grace=grace,
-            prefetch=prefetch,
-            threads=threads,
-        )
-        ending = run(_serve(served))
-    except (AuthFailed, ConfigMismatch, Unsupported) as error:
-        _fail(error, ExitCode.REFUSED)
-    except HeadraceError as error:
-        _fail(error, ExitCode.USAGE)
-    else:
-        sys.exit(ending)
+    served = Worker(
+        *map(load_queue, targets),
+        concurrency=concurrency,
+        grace=grace,
+        prefetch=prefetch,
+        threads=threads,
+    )
+    sys.exit(run(_serve(served)))
 
 
 async def _serve(served: Worker) -> Ending:
@@ -100,8 +80,3 @@ async def _serve(served: Worker) -> Ending:
         sys.stdout.flush()
         os._exit(ending)
     return ending
-
-
-def _fail(error: Exception, code: ExitCode) -> Any:
-    click.echo(f"Error: {error}", err=True)
-    sys.exit(code)

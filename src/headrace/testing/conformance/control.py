@@ -293,6 +293,13 @@ class ControlChapter(Chapter):
         assert [letter.id for letter in page] == ids[4:]
         assert await lab.broker.dead(lab.queue, after=page[-1].cursor) == []
 
+    async def test_a_page_begins_behind_a_letter_that_is_gone(self, lab: Lab) -> None:
+        ids = [await buried(lab) for _ in range(4)]
+        page = await lab.broker.dead(lab.queue, limit=2)
+        assert await lab.broker.redrive(lab.queue, ids[:2]) == 2
+        page = await lab.broker.dead(lab.queue, after=page[-1].cursor)
+        assert [letter.id for letter in page] == ids[2:]
+
     async def test_a_dead_letter_can_be_run_again(self, lab: Lab) -> None:
         job_id = await buried(lab, body=b"\x00same", priority=2, attempt=3)
         assert await lab.broker.redrive(lab.queue, [job_id, "unknown"]) == 1

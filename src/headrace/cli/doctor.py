@@ -1,0 +1,49 @@
+"""`headrace doctor`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from headrace.cli.failure import ExitCode
+from headrace.cli.loop import run
+from headrace.cli.parameters import json_option, target_argument
+from headrace.cli.target import Target
+from headrace.cli.text import json_line, table
+from headrace.finding import Finding, Verdict
+
+DOCTOR_EXIT_CODES = """\b
+Exit codes:
+  0  nothing is worse than a warning
+  2  the command line is wrong
+  3  something is refused
+"""
+
+
+@click.command(epilog=DOCTOR_EXIT_CODES)
+@target_argument
+@json_option
+def doctor(target: str, *, json: bool) -> None:
+    """Look at the server of TARGET: module:queue, or a broker's URL.
+
+    Prints what was looked at, whether it is well, and what to do where it is not. Changes nothing.
+    """
+    findings = run(Target(target).broker.examine())
+    if json:
+        for finding in findings:
+            click.echo(json_line(finding))
+    else:
+        click.echo(_report(findings))
+    if any(finding.verdict is Verdict.REFUSED for finding in findings):
+        sys.exit(ExitCode.REFUSED)
+
+
+def _report(findings: Sequence[Finding]) -> str:
+    rows: list[tuple[str, str, str]] = []
+    for finding in findings:
+        rows.append((finding.verdict.value, finding.check, finding.detail))
+        if finding.remedy:
+            rows.append(("", "", f"remedy: {finding.remedy}"))
+    return table(rows)
