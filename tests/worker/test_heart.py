@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -45,7 +46,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shared-broker\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[{GROUP}]\n{ENTRY_POINT}\n")
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
 
 @pytest.fixture
@@ -135,6 +136,10 @@ async def apart(queue: Queue, **settings: Any) -> AsyncGenerator[Worker]:
         loops.append(asyncio.get_running_loop())
         return await worker.run(signals=False)
 
+    def hurry() -> None:
+        worker.stop()
+        worker.stop()
+
     def live() -> Ending:
         with asyncio.Runner(loop_factory=factory) as runner:
             return runner.run(run())
@@ -146,8 +151,7 @@ async def apart(queue: Queue, **settings: Any) -> AsyncGenerator[Worker]:
     try:
         yield worker
     finally:
-        for _ in range(2):
-            loops[0].call_soon_threadsafe(worker.stop)
+        loops[0].call_soon_threadsafe(hurry)
         await running
 
 
