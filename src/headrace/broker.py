@@ -252,7 +252,10 @@ class Broker(Protocol):
         ...
 
     async def renew(self, leases: Sequence[Lease]) -> list[Held]:
-        """Keep leases alive.
+        """Keep leases alive, whichever client of the broker claimed them.
+
+        A worker on a `SHARED` broker renews through a client of its own, made from the same URL,
+        opened and declared, in another thread than the one that claims and settles.
 
         Afterwards: where `OK` or `CANCELLED` stands, `Lease.deadline` has moved to a whole lease
         from before the request. Again: the same. Cancelled: each is renewed or not; the deadlines

@@ -79,7 +79,7 @@ class Lease(Struct, eq=False, gc=False):
         fencing: Rises with each copy and each delivery of a job.
         deadline: When the lease ends, in `Broker.clock.monotonic()` seconds, counted from before
             the request was sent. The broker moves it when a renewal was granted.
-        token: The broker's own business.
+        token: The broker's own business; it means the same to each of its clients.
     """
 
     queue: str

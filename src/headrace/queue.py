@@ -94,6 +94,14 @@ class Queue(Registry):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox = Outbox(self.broker, name)
 
+    @property
+    def url(self) -> str | None:
+        """The broker's URL with the secrets in it, `None` if it was given a `Broker`.
+
+        To show it, use `redact_url`.
+        """
+        return self._url
+
     async def open(self) -> None:
         """Connect to the broker and declare the queue. Each `open` wants its `close`.
 

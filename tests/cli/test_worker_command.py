@@ -76,6 +76,12 @@ def test_a_setting_that_makes_no_sense_exits_2() -> None:
     assert (result.exit_code, "concurrency" in result.stderr) == (2, True)
 
 
+def test_every_setting_reaches_the_worker() -> None:
+    for option in ("grace", "max-stall"):
+        result = invoke("app:queue", f"--{option}", "-1")
+        assert (result.exit_code, option.replace("-", "_") in result.stderr) == (2, True)
+
+
 def test_a_task_that_cannot_travel_exits_2(app: Path) -> None:
     app.write_text(app.read_text() + "@queue.task\ndef bad(x: 'Nowhere'): ...\n")
     result = invoke("app:queue")

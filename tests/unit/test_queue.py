@@ -150,6 +150,11 @@ def test_a_queue_shows_its_place_without_secrets() -> None:
     assert repr(Queue(MemoryBroker())) == "<Queue 'default' on <MemoryBroker of 0 queues>>"
 
 
+def test_a_queue_knows_its_url_unless_it_was_given_a_broker() -> None:
+    assert Queue("memory://").url == "memory://"
+    assert Queue(MemoryBroker()).url is None
+
+
 # enqueue
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVarTuple
 
 import pytest
 
@@ -10,12 +11,15 @@ from headrace import MemoryBroker, Unavailable
 from headrace.broker import QueueSpec
 from headrace.ids import new_id
 from headrace.job import Lease, NewJob
+from headrace.outcome import Done, Release
 from headrace.testing import FaultyBroker, ManualClock
-from headrace.worker.heartbeat import Heartbeat, due, renewal_interval
+from headrace.worker.heartbeat import Heartbeat, due, overdue, renewal_interval
 from headrace.worker.run import CancelReason, Run
 from tests.conftest import records_of
 
 LEASE = 30.0
+
+Ts = TypeVarTuple("Ts")
 
 
 class Bench:
@@ -61,6 +65,13 @@ def test_what_is_lost_or_let_go_is_not_renewed() -> None:
     cancelled.cancel(CancelReason.SHUTDOWN)
     assert due([lost, stuck, cancelled], now=4.9, lease=30.0) == [stuck, cancelled]
     assert due([lost, stuck, cancelled], now=5.0, lease=30.0) == [cancelled]
+
+
+def test_what_has_ended_is_stopped_once() -> None:
+    held, ended, stopped, told = run_at(5.1), run_at(5.0), run_at(1.0), run_at(1.0)
+    stopped.cancel(CancelReason.TIMEOUT)
+    told.let_go_at = 1.5
+    assert overdue([held, ended, stopped, told], now=5.0) == [ended]
 
 
 async def test_a_long_job_keeps_its_lease(bench: Bench, clock: ManualClock) -> None:
@@ -165,3 +176,77 @@ async def test_a_run_that_ended_meanwhile_is_left_alone(
     bench.broker.let_go("renew")
     await clock.advance(1)
     assert run.reason is None
+
+
+async def test_a_run_that_is_being_settled_is_not_called_lost(
+    bench: Bench, clock: ManualClock, broker: MemoryBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = await bench.run()
+    run.finish()
+    await broker.settle([Done(run.lease)])
+    with caplog.at_level(logging.WARNING, "headrace"):
+        await clock.advance(5)
+    assert bench.broker.calls["renew"] > 0
+    assert (run.reason, records_of(caplog)) == (None, [])
+
+
+# beside the worker's event loop
+
+
+async def test_a_loss_is_told_once_to_a_loop_that_does_not_hear(
+    broker: MemoryBroker, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    posted: list[tuple[object, ...]] = []
+
+    def post(function: Callable[[*Ts], object], /, *args: *Ts) -> None:
+        posted.append((function, *args))
+
+    await broker.open()
+    await broker.declare(QueueSpec(name="q", lease=LEASE))
+    bench = Bench(broker)
+    bench.heartbeat = Heartbeat(bench.broker, "q", LEASE, bench.held, post)
+    lost, late = await bench.run(), await bench.run()
+    await broker.settle([Release(lost.lease)])
+    with caplog.at_level(logging.WARNING, "headrace"):
+        await bench.heartbeat.beat()
+        assert posted == [], "they are young"
+        await clock.advance(4)
+        await bench.heartbeat.beat()
+        bench.broker.fail("renew", Unavailable("down"), times=1_000)
+        beating = asyncio.create_task(bench.heartbeat.run())
+        await clock.advance(3 * LEASE)
+        beating.cancel()
+    assert posted == [(run.cancel, CancelReason.LEASE_LOST) for run in (lost, late)]
+    reasons = [vars(record).get("reason") for record in records_of(caplog)]
+    assert reasons == ["another worker has it", None, "it could not be renewed in time"]
+
+
+async def test_while_leases_are_let_go_nothing_is_decided(
+    broker: MemoryBroker, clock: ManualClock
+) -> None:
+    wanted: list[bool] = []
+    await broker.open()
+    await broker.declare(QueueSpec(name="q", lease=LEASE))
+    bench = Bench(broker)
+    runs = [await bench.run() for _ in range(2)]
+    beating = asyncio.create_task(bench.heartbeat.run(lambda: bool(wanted)))
+    await clock.advance(LEASE + 1)
+    assert bench.broker.calls["renew"] == 0
+    assert [run.reason for run in runs] == [None, None]
+    assert len(await broker.claim("q", "other", 2, 0)) == 2
+    wanted.append(True)
+    await clock.advance(1)
+    assert [run.reason for run in runs] == [CancelReason.LEASE_LOST] * 2
+    beating.cancel()
+
+
+async def test_catching_up_does_not_wait_for_an_answer_for_ever(broker: MemoryBroker) -> None:
+    """On the real clock: a third of the lease."""
+    await broker.open()
+    await broker.declare(QueueSpec(name="q", lease=LEASE))
+    bench = Bench(broker)
+    run = await bench.run()
+    run.lease.deadline = 0.0
+    bench.broker.hold("renew")
+    await Heartbeat(bench.broker, "q", 0.03, bench.held).catch_up()
+    assert (bench.broker.calls["renew"], run.lease.deadline) == (1, 0.0)

@@ -34,6 +34,12 @@ Exit codes:
     help="How long running jobs may go on after the first signal.",
 )
 @click.option("--prefetch", type=int, help="Jobs to claim beyond the free slots.  [default: auto]")
+@click.option(
+    "--max-stall",
+    default=300.0,
+    metavar="SECONDS",
+    help="How long the event loop may be blocked before its jobs are let go.",
+)
 @click.option("--threads", type=int, help="Plain functions at a time.  [default: auto]")
 @click.option(
     "--log-level",
@@ -47,28 +53,15 @@ Exit codes:
     type=click.Choice(sorted(FORMATS)),
     help="For people or for machines.",
 )
-def worker(
-    targets: tuple[str, ...],
-    concurrency: int,
-    grace: float,
-    prefetch: int | None,
-    threads: int | None,
-    log_level: str,
-    log_format: str,
-) -> None:
+def worker(targets: tuple[str, ...], log_level: str, log_format: str, **settings: Any) -> None:
     """Run the jobs of one or more queues, the most important one first.
 
     SIGTERM or SIGINT: finish what runs within the grace and give the rest back. Again: give
     everything back now. A third time: exit at once.
     """
     configure_logging(log_level, log_format)
-    served = Worker(
-        *map(load_queue, targets),
-        concurrency=concurrency,
-        grace=grace,
-        prefetch=prefetch,
-        threads=threads,
-    )
+    # The other options bear the names of the worker's parameters.
+    served = Worker(*map(load_queue, targets), **settings)
     sys.exit(run(_serve(served)))
 
 

@@ -28,15 +28,17 @@ class Run:
         lease: What was claimed.
         reason: Why it was cancelled, if it was.
         let_go_at: When its lease is no longer renewed although it still runs: it was cancelled
-            and does not end.
+            and does not end, or its lease is lost. The heartbeat's own, from whichever thread.
+        ended: Whether it ran and runs no more.
     """
 
-    __slots__ = ("_task", "lease", "let_go_at", "reason")
+    __slots__ = ("_task", "ended", "lease", "let_go_at", "reason")
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
         self.reason: CancelReason | None = None
         self.let_go_at: float | None = None
+        self.ended = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self, task: asyncio.Task[None]) -> None:
@@ -46,6 +48,7 @@ class Run:
     def finish(self) -> None:
         """Say that it runs no more: a late cancellation finds nobody."""
         self._task = None
+        self.ended = True
 
     def cancel(self, reason: CancelReason) -> None:
         """Stop it, unless it was stopped for another reason before."""

@@ -31,6 +31,8 @@ class Source:
 
     Attributes:
         held: The runs whose leases this worker holds, from claim to settlement.
+        heartbeat: Renews in the worker's event loop: all of it, or only what a job must catch up
+            with before it starts, where the `Heart` does the rest.
     """
 
     def __init__(

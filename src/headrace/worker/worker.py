@@ -7,16 +7,19 @@ import logging
 import os
 import platform
 import re
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, nullcontext
+from functools import partial
 from typing import Any
 
+from headrace.broker import Capability
 from headrace.durations import Duration
 from headrace.errors import InvalidOption, OutcomeUnknown, Overloaded, Unavailable
 from headrace.ids import new_id
 from headrace.queue import Queue
 from headrace.worker.backoff import Backoff
 from headrace.worker.consumer import Consumer
+from headrace.worker.heart import Heart
 from headrace.worker.limits import TaskLimits
 from headrace.worker.pulse import Pulse
 from headrace.worker.settings import settings_from
@@ -38,7 +41,8 @@ class Worker:
         grace: Seconds for which running jobs may go on after the worker was asked to stop.
         prefetch: Jobs to claim beyond the free slots; if it is not given, as many as there are
             slots while jobs take less than 10 ms on average, else none.
-        max_stall: Seconds for which the event loop may be blocked before leases are let go.
+        max_stall: Seconds for which the event loop may be blocked before leases are let go; for
+            brokers outside this process whose queue was given a URL.
         threads: Plain functions at a time; if it is not given, as many as
             `concurrent.futures.ThreadPoolExecutor` has threads.
 
@@ -77,6 +81,7 @@ class Worker:
         ]
         self._consumer = Consumer(self._sources, settings, clock, changed)
         self._shutdown = Shutdown(self._consumer, self._sources, settings.grace)
+        self._heart = Heart(settings.max_stall)
         self._serving = False
 
     @property
@@ -122,19 +127,38 @@ class Worker:
             source.queue.compile()
         with listening(self.stop) if signals else nullcontext():
             async with AsyncExitStack() as stack:
+                stack.push_async_callback(self._heart.close)
                 for source in self._sources:
-                    if not await self._open(source.queue):
+                    queue = source.queue
+                    if not await self._open("worker", queue, queue.open):
                         return Ending.DRAINED
-                    stack.push_async_callback(source.queue.close)
+                    stack.push_async_callback(queue.close)
+                    if not await self._open_heart(source):
+                        return Ending.DRAINED
                 return await self._serve()
 
-    async def _open(self, queue: Queue) -> bool:
-        """Open a queue, trying for ever while the broker is in trouble, or until it is stopped."""
-        backoff = Backoff("worker", queue.name)
+    async def _open_heart(self, source: Source) -> bool:
+        """Have leases renewed from a thread, if the broker lives on while the loop is blocked."""
+        queue = source.queue
+        if Capability.SHARED not in queue.broker.capabilities:
+            return True
+        if queue.url is None:
+            logger.warning(
+                "leases are renewed in the event loop, give the queue a URL to have a thread do it",
+                extra={"queue": queue.name},
+            )
+            return True
+        return await self._open("heartbeat", queue, partial(self._heart.open, source, queue.url))
+
+    async def _open(
+        self, service: str, queue: Queue, opening: Callable[[], Awaitable[None]]
+    ) -> bool:
+        """Open, trying for ever while the broker is in trouble, or until the worker is stopped."""
+        backoff = Backoff(service, queue.name)
         requested = self._shutdown.requested
         while not requested.is_set():
             try:
-                await queue.open()
+                await opening()
             except (Unavailable, OutcomeUnknown, Overloaded) as error:
                 await self._consumer.changed.until(requested.is_set, backoff.failed(error))
             else:
@@ -166,9 +190,11 @@ class Worker:
         return ending
 
     def _services(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        yield "headrace-heart", self._heart.run()
         for source in self._sources:
             name = source.queue.name
-            yield f"headrace-heartbeat-{name}", source.heartbeat.run()
+            if source not in self._heart:
+                yield f"headrace-heartbeat-{name}", source.heartbeat.run()
             yield f"headrace-maintenance-{name}", source.maintenance.run()
             yield f"headrace-scheduler-{name}", source.scheduler.run()
 

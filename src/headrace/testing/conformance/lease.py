@@ -8,7 +8,7 @@ from msgspec import structs
 from headrace.broker import Held, QueueSpec
 from headrace.errors import ConfigMismatch
 from headrace.outcome import Release
-from headrace.testing.conformance.lab import Chapter, Lab, cancel_after
+from headrace.testing.conformance.lab import Chapter, Lab, Rig, cancel_after
 
 
 class LeaseChapter(Chapter):
@@ -59,6 +59,25 @@ class LeaseChapter(Chapter):
         assert await lab.broker.renew([lease]) == [Held.OK]
         assert await lab.broker.renew([lease, lease]) == [Held.OK, Held.OK]
         assert lease.deliveries == 1
+
+    async def test_any_client_renews_a_lease(self, lab: Lab, rig: Rig) -> None:
+        """A worker renews through a second client, in a thread of its own."""
+        await lab.put()
+        zombie = await lab.one("worker-a")
+        await lab.lapse()
+        lease = await lab.one("worker-b")
+        other = rig.connect()
+        await other.open()
+        await other.declare(QueueSpec(name=lab.queue, lease=rig.lease))
+        await lab.advance(rig.lease * 0.6)
+        deadline = lease.deadline
+        assert await other.renew([zombie, lease]) == [Held.LOST, Held.OK]
+        assert lease.deadline > deadline
+        await lab.advance(rig.lease * 0.6)
+        await lab.none()
+        await other.close()
+        await lab.broker.open()
+        assert await lab.done(lease)
 
     async def test_renewing_nothing(self, lab: Lab) -> None:
         assert await lab.broker.renew([]) == []
