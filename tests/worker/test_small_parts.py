@@ -22,7 +22,7 @@ from headrace.worker.limits import TaskLimits
 from headrace.worker.pulse import Pulse
 from headrace.worker.run import CancelReason, Run
 from headrace.worker.settings import settings_from
-from headrace.worker.signals import listening
+from headrace.worker.signals import Requests, listening
 from headrace.worker.tally import Tally
 from headrace.worker.threads import Threads
 from tests.conftest import records_of
@@ -348,7 +348,7 @@ def test_the_tally_counts_by_kind() -> None:
 
 async def test_outside_the_main_thread_no_signal_is_heeded() -> None:
     def elsewhere() -> bool:
-        with listening(lambda: None):
+        with listening(Requests(lambda: None)):
             return True
 
     assert await asyncio.to_thread(elsewhere)

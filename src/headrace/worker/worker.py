@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 import re
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, nullcontext
 from typing import Any
 
@@ -21,7 +21,7 @@ from headrace.worker.limits import TaskLimits
 from headrace.worker.pulse import Pulse
 from headrace.worker.settings import settings_from
 from headrace.worker.shutdown import Ending, Shutdown
-from headrace.worker.signals import listening
+from headrace.worker.signals import Requests, listening
 from headrace.worker.source import Source
 from headrace.worker.tally import Tally
 from headrace.worker.threads import Threads
@@ -78,6 +78,7 @@ class Worker:
         self._consumer = Consumer(self._sources, settings, clock, changed)
         self._shutdown = Shutdown(self._consumer, self._sources, settings.grace)
         self._serving = False
+        self._started: Callable[[], object] | None = None
 
     @property
     def ready(self) -> bool:
@@ -101,13 +102,16 @@ class Worker:
         """
         self._shutdown.request()
 
-    async def run(self, *, signals: bool = True) -> Ending:
+    async def run(
+        self, *, signals: bool = True, started: Callable[[], object] | None = None
+    ) -> Ending:
         """Serve until SIGTERM, SIGINT or `stop`.
 
         Cancelled, it does what a second request to stop does, within two seconds, and goes.
 
         Args:
             signals: Whether to heed signals. The third one ends the process at once.
+            started: Called when it begins to serve.
 
         Returns:
             How it ended.
@@ -120,12 +124,13 @@ class Worker:
         """
         for source in self._sources:
             source.queue.compile()
-        with listening(self.stop) if signals else nullcontext():
+        with listening(Requests(self.stop)) if signals else nullcontext():
             async with AsyncExitStack() as stack:
                 for source in self._sources:
                     if not await self._open(source.queue):
                         return Ending.DRAINED
                     stack.push_async_callback(source.queue.close)
+                self._started = started
                 return await self._serve()
 
     async def _open(self, queue: Queue) -> bool:
@@ -150,6 +155,8 @@ class Worker:
             consumer = group.create_task(self._consumer.run(), name="headrace-consumer")
             self._serving = True
             logger.info("worker is serving", extra={"worker": self.id})
+            if self._started is not None:
+                self._started()
             try:
                 await self._shutdown.requested.wait()
                 await _end(consumer)
