@@ -95,6 +95,7 @@ def on_leash(number: int, stop: Callable[[], object]) -> Generator[Callable[[], 
                 line.send(_READY)
 
         loop.add_reader(line, heed)
+        heed()
         try:
             yield report
         finally:
