@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from headrace import errors
@@ -67,6 +68,8 @@ def test_every_option_is_documented(command: str) -> None:
     page = (ROOT / "docs" / "reference" / "cli.md").read_text()
     section = page.split(f"## headrace {command}\n")[1].split("\n## ")[0]
     for parameter in main.commands[command].params:
+        if isinstance(parameter, click.Option) and parameter.hidden:
+            continue
         for option in parameter.opts:
             if option.startswith("-"):
                 assert f"`{option}`" in section

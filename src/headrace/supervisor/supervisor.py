@@ -44,7 +44,7 @@ class Supervisor:
         self._processes: dict[int, WorkerProcess] = {}
         self._pulse = Pulse(self._clock)
         self._news = False
-        self._on_terminal = os.isatty(0)
+        self._had_terminal = _has_terminal()
 
     def stop(self) -> None:
         """Ask all processes to stop; asked again, they hurry. Harmless before and after it runs."""
@@ -104,7 +104,7 @@ class Supervisor:
         """Be with a process from its start to its end."""
         process = self._processes[number]
         try:
-            code = await self._code(number, process)
+            code = await self._run_to_end(number, process)
             facts = self._facts(number)
         finally:
             process.close()
@@ -116,7 +116,7 @@ class Supervisor:
         logger.log(level, "worker process ended", extra={**facts, **describe(code)})
         self._happened()
 
-    async def _code(self, number: int, process: WorkerProcess) -> int:
+    async def _run_to_end(self, number: int, process: WorkerProcess) -> int:
         """Start a process, and return its exit code when it has ended. Cancelled, it ends it."""
         try:
             started = await process.start()
@@ -147,7 +147,7 @@ class Supervisor:
 
     def _hung_up(self) -> None:
         """Heed a SIGHUP: one that comes because the terminal is gone asks to stop, and once."""
-        if not self._on_terminal or os.isatty(0):
+        if _has_terminal() or not self._had_terminal:
             self.roll()
         elif not self._crew.stopping:
             self.stop()
@@ -156,3 +156,7 @@ class Supervisor:
         for process in self._processes.values():
             process.kill()
         exit_at_once()
+
+
+def _has_terminal() -> bool:
+    return any(map(os.isatty, (0, 1, 2)))
