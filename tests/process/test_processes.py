@@ -37,7 +37,7 @@ class PretendBroker(MemoryBroker):
 """
 
 APP = """
-import asyncio, contextlib, os
+import asyncio, os, threading
 from headrace import Queue, Worker
 from headrace.worker import worker as worker_module
 
@@ -49,13 +49,11 @@ async def work(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 @queue.task
-async def deaf() -> None:
+async def blocked() -> None:
     print("started", flush=True)
-    while True:
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.sleep(3600)
+    threading.Event().wait()
 
-JOBS = {"none": [], "short": [work.call(0.5)], "long": [work.call(3600)], "deaf": [deaf.call()]}
+JOBS = {"none": [], "short": [work.call(0.5)], "long": [work.call(3600)], "blocked": [blocked.call()]}
 
 # Each process fills the queue that it alone sees.
 serve = Worker._serve
@@ -213,12 +211,11 @@ def test_the_second_signal_gives_everything_back_at_once(start: Start) -> None:
 
 
 def test_the_third_signal_ends_all(start: Start) -> None:
-    service = start("deaf", "--grace=3600")
+    service = start("blocked", "--grace=3600")
     service.wait_for_jobs(2)
-    service.process.terminate()
-    service.wait_for("worker is stopping", 2)
-    service.process.send_signal(signal.SIGINT)
-    service.wait_for("running jobs are cancelled")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        service.process.send_signal(number)
+        service.wait_for("worker processes are asked to stop")
     service.process.terminate()
     assert service.end() == 130
 

@@ -49,6 +49,8 @@ class Supervisor:
     def stop(self) -> None:
         """Ask all processes to stop; asked again, they hurry. Harmless before and after it runs."""
         self._crew.stop()
+        facts = {"processes": len(self._processes)}
+        logger.info("worker processes are asked to stop", extra=facts)
         self._happened()
 
     def roll(self) -> None:
