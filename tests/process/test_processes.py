@@ -53,7 +53,12 @@ async def blocked() -> None:
     print("started", flush=True)
     threading.Event().wait()
 
-JOBS = {"none": [], "short": [work.call(0.5)], "long": [work.call(3600)], "blocked": [blocked.call()]}
+JOBS = {
+    "none": [],
+    "short": [work.call(0.5)],
+    "long": [work.call(3600)],
+    "blocked": [blocked.call()],
+}
 
 # Each process fills the queue that it alone sees.
 serve = Worker._serve
