@@ -80,6 +80,8 @@ def test_every_option_is_documented(command: str) -> None:
     page = (ROOT / "docs" / "reference" / "cli.md").read_text()
     section = page.split(f"## {command}\n")[1].split("\n## ")[0]
     for parameter in COMMANDS[command].params:
+        if isinstance(parameter, click.Option) and parameter.hidden:
+            continue
         for option in parameter.opts:
             if option.startswith("-"):
                 assert f"`{option}`" in section

@@ -88,6 +88,27 @@ def test_a_task_that_cannot_travel_exits_2(app: Path) -> None:
     assert (result.exit_code, "task 'bad'" in result.stderr) == (2, True)
 
 
+def test_processes_want_a_broker_outside_of_this_one() -> None:
+    result = invoke("app:queue", "--processes", "2")
+    assert (result.exit_code, "queue 'default' lives in one process" in result.stderr) == (2, True)
+
+
+def test_there_is_at_least_one_process() -> None:
+    result = invoke("app:queue", "--processes", "0")
+    assert (result.exit_code, "--processes" in result.stderr) == (2, True)
+
+
+def test_the_leash_is_for_the_supervisor_alone() -> None:
+    assert "--leash" not in invoke("--help").stdout
+    result = CliRunner().invoke(
+        main,
+        ["worker", "app:queue", "-c", "0"],
+        env={"HEADRACE_WORKER_LEASH": "no number"},
+        auto_envvar_prefix="HEADRACE",
+    )
+    assert "concurrency" in result.stderr, "the environment, which is inherited, has no say"
+
+
 def test_a_broker_that_refuses_exits_3(monkeypatch: pytest.MonkeyPatch) -> None:
     faulty = FaultyBroker(MemoryBroker())
     faulty.fail("declare", ConfigMismatch("queue 'default' exists with lease=5"))

@@ -22,7 +22,7 @@ from headrace.worker.limits import TaskLimits
 from headrace.worker.pulse import Pulse
 from headrace.worker.run import CancelReason, Run
 from headrace.worker.settings import settings_from
-from headrace.worker.signals import listening
+from headrace.worker.signals import Requests, listening
 from headrace.worker.tally import Tally
 from headrace.worker.threads import Threads
 from tests.conftest import records_of
@@ -346,9 +346,27 @@ def test_the_tally_counts_by_kind() -> None:
 # signals
 
 
+def test_two_requests_ask_and_the_third_is_the_last_word() -> None:
+    said: list[str] = []
+    requests = Requests(lambda: said.append("stop"), lambda: said.append("the end"))
+    for _ in range(3):
+        requests.come("signal")
+    assert said == ["stop", "stop", "the end"]
+
+
+def test_a_request_that_comes_by_two_ways_counts_once() -> None:
+    said: list[str] = []
+    requests = Requests(lambda: said.append("stop"), lambda: said.append("the end"))
+    for way in ("signal", "supervisor", "supervisor", "signal", "end of supervisor"):
+        requests.come(way)
+    assert said == ["stop", "stop"]
+    requests.come("signal")
+    assert said == ["stop", "stop", "the end"]
+
+
 async def test_outside_the_main_thread_no_signal_is_heeded() -> None:
     def elsewhere() -> bool:
-        with listening(lambda: None):
+        with listening(Requests(lambda: None)):
             return True
 
     assert await asyncio.to_thread(elsewhere)

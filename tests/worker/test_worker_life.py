@@ -227,6 +227,24 @@ async def test_a_worker_waits_for_its_broker(
     assert await running is Ending.DRAINED
 
 
+async def test_a_worker_tells_when_it_begins_to_serve(
+    broker: MemoryBroker, clock: ManualClock
+) -> None:
+    faulty = FaultyBroker(broker)
+    faulty.fail("open", Unavailable("down"), times=5)
+    worker, started = Worker(Queue(faulty)), list[bool]()
+    running = asyncio.create_task(
+        worker.run(signals=False, started=lambda: started.append(worker.ready))
+    )
+    await clock.settle()
+    assert started == []
+    await clock.advance(30)
+    assert started == [True]
+    worker.stop()
+    assert await running is Ending.DRAINED
+    assert started == [True]
+
+
 async def test_a_worker_that_waits_for_its_broker_can_be_stopped(
     broker: MemoryBroker, clock: ManualClock
 ) -> None:

@@ -9,9 +9,9 @@ from typing import TypeAlias
 
 import pytest
 import redis
-from tests.servers import REDIS_SERVERS, ClusterServer, RedisServer, SentinelServer
 
 from headrace_redis.keys import SUFFIXES
+from tests.servers import REDIS_SERVERS, ClusterServer, RedisServer, SentinelServer
 
 Binary: TypeAlias = Callable[[str], Path]
 SETUPS = [*sorted(REDIS_SERVERS), "cluster", "sentinel"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.servers import RedisServer, free_port
 
 from headrace.testing.conformance import BrokerConformance, Rig
 from headrace_redis import RedisBroker
+from tests.servers import RedisServer, free_port
 
 PASSWORD = "open:sesame@/?#"
 

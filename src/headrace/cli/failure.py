@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from enum import IntEnum
 
 import click
 
@@ -18,20 +17,7 @@ from headrace.errors import (
     Rejected,
     Unavailable,
 )
-
-
-class ExitCode(IntEnum):
-    """What the exit code of a command says; those of a worker that served are in `Ending`."""
-
-    FAILED = 1
-    """The job failed or was not over in time, or not everything could be done."""
-    USAGE = 2
-    """The command line or the code of the tasks is wrong: no such queue, no such id."""
-    REFUSED = 3
-    """The broker refuses: credentials, settings, version."""
-    UNREACHABLE = 4
-    """The broker cannot be reached."""
-
+from headrace.supervisor.exit_code import ExitCode
 
 EXIT_CODES = """\b
 Exit codes:

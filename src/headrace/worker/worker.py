@@ -24,7 +24,7 @@ from headrace.worker.limits import TaskLimits
 from headrace.worker.pulse import Pulse
 from headrace.worker.settings import settings_from
 from headrace.worker.shutdown import Ending, Shutdown
-from headrace.worker.signals import listening
+from headrace.worker.signals import Requests, listening
 from headrace.worker.source import Source
 from headrace.worker.tally import Tally
 from headrace.worker.threads import Threads
@@ -83,6 +83,7 @@ class Worker:
         self._shutdown = Shutdown(self._consumer, self._sources, settings.grace)
         self._heart = Heart(settings.max_stall)
         self._serving = False
+        self._started: Callable[[], object] | None = None
 
     @property
     def ready(self) -> bool:
@@ -106,13 +107,16 @@ class Worker:
         """
         self._shutdown.request()
 
-    async def run(self, *, signals: bool = True) -> Ending:
+    async def run(
+        self, *, signals: bool = True, started: Callable[[], object] | None = None
+    ) -> Ending:
         """Serve until SIGTERM, SIGINT or `stop`.
 
         Cancelled, it does what a second request to stop does, within two seconds, and goes.
 
         Args:
             signals: Whether to heed signals. The third one ends the process at once.
+            started: Called when it begins to serve.
 
         Returns:
             How it ended.
@@ -125,7 +129,7 @@ class Worker:
         """
         for source in self._sources:
             source.queue.compile()
-        with listening(self.stop) if signals else nullcontext():
+        with listening(Requests(self.stop)) if signals else nullcontext():
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._heart.close)
                 for source in self._sources:
@@ -135,6 +139,7 @@ class Worker:
                     stack.push_async_callback(queue.close)
                     if not await self._open_heart(source):
                         return Ending.DRAINED
+                self._started = started
                 return await self._serve()
 
     async def _open_heart(self, source: Source) -> bool:
@@ -174,6 +179,8 @@ class Worker:
             consumer = group.create_task(self._consumer.run(), name="headrace-consumer")
             self._serving = True
             logger.info("worker is serving", extra={"worker": self.id})
+            if self._started is not None:
+                self._started()
             try:
                 await self._shutdown.requested.wait()
                 await _end(consumer)

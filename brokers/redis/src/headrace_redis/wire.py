@@ -95,7 +95,7 @@ def leases_from(reply: Iterable[Any], queue: str, consumer: str, deadline: float
     ]
 
 
-def lease_from(  # noqa: PLR0913 - it puts together what a lease is made of
+def lease_from(
     queue: str,
     consumer: str,
     deadline: float,

@@ -1,0 +1,1 @@
+"""Keeps worker processes running: starts, restarts, replaces and stops them."""
