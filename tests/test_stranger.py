@@ -50,7 +50,7 @@ def pinned(*names: str) -> list[str]:
 
 @pytest.mark.timeout(300)
 def test_a_strangers_broker_is_found_and_runs_the_suite(tmp_path: Path) -> None:
-    for name in ("src", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
+    for name in ("src", "brokers", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
         source, target = PROJECT / name, tmp_path / "headrace" / name
         target.parent.mkdir(exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, target)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import click
 
-from headrace.cli.failure import EXIT_CODES, ExitCode, Failure
+from headrace.cli.failure import EXIT_CODES, Failure
 from headrace.cli.letter import as_list, as_text, sheet
 from headrace.cli.loop import run
 from headrace.cli.parameters import json_option, queue_option, target_argument, yes_option
@@ -14,6 +14,7 @@ from headrace.cli.target import Target
 from headrace.cli.text import json_line
 from headrace.letter import DeadLetter
 from headrace.queue import Queue
+from headrace.supervisor.exit_code import ExitCode
 
 LISTED = 100
 """Dead letters in a list."""

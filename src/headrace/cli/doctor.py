@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import click
 
-from headrace.cli.failure import ExitCode
 from headrace.cli.loop import run
 from headrace.cli.parameters import json_option, target_argument
 from headrace.cli.target import Target
 from headrace.cli.text import json_line, table
 from headrace.finding import Finding, Verdict
+from headrace.supervisor.exit_code import ExitCode
 
 DOCTOR_EXIT_CODES = """\b
 Exit codes:

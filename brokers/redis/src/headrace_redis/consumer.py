@@ -88,7 +88,8 @@ class Consumer:
         self, call: Coroutine[Any, Any, tuple[list[Lease], bool]]
     ) -> tuple[list[Lease], bool]:
         """Let a claim come to its end although its caller is cancelled."""
-        task = self._run(call)
+        task = asyncio.create_task(call, name="headrace-redis-claim")
+        self._keep(task)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -100,13 +101,12 @@ class Consumer:
             self._give_back(task.result()[0])
 
     def _give_back(self, leases: list[Lease]) -> None:
-        self._run(self._release(leases))
+        self._keep(asyncio.create_task(self._release(leases), name="headrace-redis-release"))
 
-    def _run(self, call: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.create_task(call, name="headrace-redis-errand")
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        """Hold on to a task until it has ended."""
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
-        return task
 
     async def _claim_now(self, limit: int) -> tuple[list[Lease], bool]:
         """Return what is there, and whether the queue is paused."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, SSLConnection
 from redis.asyncio.cluster import ClusterNode
@@ -162,7 +162,7 @@ def _sentinel(address: Address, connections: int, options: dict[str, Any]) -> Cl
         "username": address.sentinel_username,
         "password": address.sentinel_password,
     }
-    sentinel = Sentinel(address.hosts, sentinel_kwargs=own)
+    sentinel: Client = cast("Any", Sentinel)(address.hosts, sentinel_kwargs=own)
     return sentinel.master_for(
         address.primary, db=address.db, max_connections=connections, **secure, **options
     )
@@ -181,4 +181,8 @@ def _cluster(address: Address, connections: int, options: dict[str, Any]) -> Cli
 def _answer_raw(client: Client) -> None:
     """Keep the driver from rebuilding the replies of the commands that we parse ourselves."""
     for command in ("XREADGROUP", "INFO", "CONFIG GET"):
-        client.set_response_callback(command, lambda reply, **_: reply)
+        client.set_response_callback(command, _unchanged)
+
+
+def _unchanged(reply: Any, **_: Any) -> Any:
+    return reply

@@ -87,11 +87,12 @@ def existing(reply: Sequence[Any], number: int) -> list[str | None]:
 # leases
 
 
-def leases_from(reply: Iterable[Any], queue: str, consumer: str, deadline: float) -> list[Lease]:
+def leases_from(reply: Sequence[Any], queue: str, consumer: str, deadline: float) -> list[Lease]:
     """Return the leases that `claim.lua` handed out."""
     return [
-        lease_from(queue, consumer, deadline, int(lane), entry.decode(), fields, deliveries)
-        for entry, fields, lane, deliveries in reply
+        lease_from(queue, consumer, deadline, lane, entry.decode(), fields, *deliveries)
+        for lane, jobs in zip(reply[::2], reply[1::2], strict=True)
+        for entry, fields, *deliveries in jobs
     ]
 
 
@@ -102,7 +103,7 @@ def lease_from(
     lane: int,
     entry: str,
     fields: Sequence[bytes],
-    deliveries: int,
+    deliveries: int = 1,
 ) -> Lease:
     """Return a lease on a stream entry."""
     attempt, meta = 0, b""

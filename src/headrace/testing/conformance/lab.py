@@ -130,6 +130,11 @@ class Lab:
         [info] = await self.broker.lookup(self.queue, [job_id])
         return info
 
+    async def gone(self, *job_ids: str) -> None:
+        """Make sure that nothing is known of jobs, if the broker can tell."""
+        if Capability.EXACT_LOOKUP in self.broker.capabilities:
+            assert await self.broker.lookup(self.queue, job_ids) == [None] * len(job_ids)
+
     async def state(self, job_id: str) -> JobState:
         """Return the state of a job."""
         info = await self.info(job_id)

@@ -39,12 +39,12 @@ class SettleChapter(Chapter):
         await lab.done(await lab.one(), b"result", ttl=lab.rig.lease)
         assert await lab.state(job_id) is JobState.SUCCEEDED
         await lab.advance(lab.rig.lease * 2)
-        assert await lab.info(job_id) is None
+        await lab.gone(job_id)
 
     async def test_without_a_time_nothing_is_kept(self, lab: Lab) -> None:
         job_id = await lab.put()
         assert await lab.done(await lab.one(), None, ttl=0.0)
-        assert await lab.info(job_id) is None
+        await lab.gone(job_id)
 
     @pytest.mark.parametrize("state", [JobState.CANCELLED, JobState.EXPIRED])
     async def test_done_can_tell_another_end(self, lab: Lab, state: Ended) -> None:

@@ -1,24 +1,28 @@
 -- Leases jobs: those due are promoted, those abandoned are taken over, then the lanes in order.
 -- ARGV: consumer, limit, first lane, ms between two sweeps.
--- Returns: 1 if the queue is paused, else 0; then for each job: entry, fields, lane, deliveries.
+-- Returns: 1 if the queue is paused, else 0; then lane, jobs, lane, jobs ... A job: entry, fields and,
+-- if it is not handed out for the first time, deliveries.
 if paused then
   return { 1 }
 end
 local consumer, left, first = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local leased = { 0 }
 
-local function hand_out(entry, fields, lane, deliveries)
-  left = left - 1
-  leased[#leased + 1] = { entry, fields, lane, deliveries }
+local function hand_out(lane, jobs)
+  if #jobs > 0 then
+    left = left - #jobs
+    leased[#leased + 1] = lane
+    leased[#leased + 1] = jobs
+  end
 end
 
-local function take_over(lane, entry)
+local function take_over(lane, entry, jobs)
   local fields = read(lane, entry)
   if fields and not ends(lane, entry, fields) then
     -- Redis 6.2 answers without deliveries, and would not drop rows of deleted entries.
     local deliveries = row_of(lane, entry)[4] + 1
     call('XCLAIM', LANE .. lane, GROUP, consumer, 0, entry, 'RETRYCOUNT', deliveries, 'JUSTID')
-    hand_out(entry, fields, lane, deliveries)
+    jobs[#jobs + 1] = { entry, fields, deliveries }
   end
 end
 
@@ -34,9 +38,11 @@ local function sweep()
     local found = call(
       'XAUTOCLAIM', LANE .. lane, GROUP, consumer, lease + 1, cursor,
       'COUNT', math.min(left, 100), 'JUSTID')
+    local jobs = {}
     for _, entry in ipairs(found[2]) do
-      take_over(lane, entry)
+      take_over(lane, entry, jobs)
     end
+    hand_out(lane, jobs)
     whole = whole and found[1] == '0-0'
     if found[1] ~= cursor then
       redis.pcall('HSET', HOUSE, 'cursor' .. lane, found[1])
@@ -47,25 +53,37 @@ local function sweep()
   end
 end
 
+-- Returns the jobs that may start; the table itself if all of them may.
+local function fit(lane, jobs)
+  local some
+  for number, job in ipairs(jobs) do
+    local out = (is_marked or #job[2] > 4) and ends(lane, job[1], job[2])
+    if out and not some then
+      some = { unpack(jobs, 1, number - 1) }
+    elseif some and not out then
+      some[#some + 1] = job
+    end
+  end
+  return some or jobs
+end
+
 promote(math.max(left, 100))
 if now >= tonumber(call('HGET', HOUSE, 'sweep') or 0) then
   sweep()
 end
+any_cancelled()
 for turn = 0, lanes - 1 do
   local lane = (first + turn) % lanes
-  local all_fit = false
-  while left > 0 and not all_fit do
+  while left > 0 do
     local found = call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', left, 'STREAMS', LANE .. lane, '>')
     if not found then
       break
     end
-    all_fit = true
-    for _, entry in ipairs(found[1][2]) do
-      if ends(lane, entry[1], entry[2]) then
-        all_fit = false
-      else
-        hand_out(entry[1], entry[2], lane, 1)
-      end
+    local jobs = found[1][2]
+    local fitting = fit(lane, jobs)
+    hand_out(lane, fitting)
+    if fitting == jobs then
+      break
     end
   end
 end

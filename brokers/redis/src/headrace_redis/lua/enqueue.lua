@@ -8,36 +8,58 @@ if answered then
 end
 call('SET', BATCH .. ARGV[1], cmsgpack.pack({}), 'PX', ARGV[2])
 
+local jobs = cmsgpack.unpack(ARGV[3])
+local results, seen = {}, {}
+for number, job in ipairs(jobs) do
+  results[number] = RESULT .. job[3]
+end
+-- One look for all; only if it finds some does each job cost another.
+local any_over = call('EXISTS', unpack(results)) > 0
 local any_dead = call('EXISTS', LETTERS) == 1
-local seen = {}
 
+-- Tells whether a job is over or delayed; what waits or runs is found by its place in the index.
 local function is_there(id)
-  if tracked then
-    if call('HEXISTS', bucket(id), id) == 1 then
-      return true
-    end
-  elseif seen[id] or call('HEXISTS', BODIES, id) == 1 then
+  if not tracked and (seen[id] or call('HEXISTS', BODIES, id) == 1) then
     return true
   end
-  return call('EXISTS', RESULT .. id) == 1 or (any_dead and call('HEXISTS', LETTERS, id) == 1)
+  return any_over and call('EXISTS', RESULT .. id) == 1
+    or any_dead and call('HEXISTS', LETTERS, id) == 1
 end
 
 local function fields_of(job)
   local fields = { 'i', job[3], 'b', job[4] }
-  local function add(name, value)
-    if value then
+  for n, name in ipairs({ 'a', 'm', 'u', 'f' }) do
+    if job[4 + n] then
       fields[#fields + 1] = name
-      fields[#fields + 1] = value
+      fields[#fields + 1] = job[4 + n]
     end
   end
-  if #job > 4 then
-    add('a', job[5])
-    add('m', job[6])
-    add('u', job[7])
-    add('f', job[8])
-    add('e', job[9] and string.format('%d', now + job[9]))
+  if job[9] then
+    fields[#fields + 1] = 'e'
+    fields[#fields + 1] = string.format('%d', now + job[9])
   end
   return fields
+end
+
+-- Returns an entry id that the lane has not reached yet: the first one comes from the server, and
+-- nothing else is added while this script runs.
+local reached = {}
+local function next_entry(lane)
+  local last = reached[lane]
+  if not last then
+    local stream = call('XINFO', 'STREAM', LANE .. lane)
+    local moment, number = string.match(field(stream, 'last-generated-id'), '(%d+)-(%d+)')
+    moment = tonumber(moment)
+    last = moment < now and { now, -1 } or { moment, tonumber(number) }
+    reached[lane] = last
+  end
+  last[2] = last[2] + 1
+  return string.format('%d-%d', last[1], last[2])
+end
+
+-- Writes down where a job will be. Tells whether that is news: else the job is there already.
+local function claim_place(id, place)
+  return not tracked or call('HSETNX', bucket(id), id, place) == 1
 end
 
 local function hold(job)
@@ -48,30 +70,45 @@ local function hold(job)
   end
 end
 
+-- Stores a job, or returns the id of the job that is there.
+local function store(job)
+  local lane, delay, id, unique = job[1], job[2], job[3], job[7]
+  local holder = unique and (call('HGET', UNIQUE, unique) or call('GET', HELD .. unique))
+  if is_there(id) then
+    return id
+  end
+  local entry = delay == 0 and next_entry(lane)
+  if holder then
+    return tracked and call('HEXISTS', bucket(id), id) == 1 and id or holder
+  elseif not claim_place(id, entry and lane .. ':' .. entry or 'z') then
+    return id
+  end
+  if unique then
+    hold(job)
+  end
+  if not tracked then
+    seen[id] = true
+    if cancelled(id) then
+      call('ZREM', CANCELS, id)
+    end
+  end
+  if not entry then
+    -- One more, because `now` is cut to whole milliseconds: never early.
+    call('ZADD', DELAYED, now + delay + 1, id)
+    call('HSET', BODIES, id, cmsgpack.pack({ lane, fields_of(job) }))
+  elseif #job == 4 then
+    call('XADD', LANE .. lane, entry, 'i', id, 'b', job[4])
+  else
+    call('XADD', LANE .. lane, entry, unpack(fields_of(job)))
+  end
+end
+
 local there = {}
-for number, job in ipairs(cmsgpack.unpack(ARGV[3])) do
-  local id, unique = job[3], job[7]
-  local existing = is_there(id) and id
-    or unique and (call('HGET', UNIQUE, unique) or call('GET', HELD .. unique))
+for number, job in ipairs(jobs) do
+  local existing = store(job)
   if existing then
     there[#there + 1] = number - 1
     there[#there + 1] = existing
-  else
-    if unique then
-      hold(job)
-    end
-    if not tracked then
-      seen[id] = true
-      if cancelled(id) then
-        call('ZREM', CANCELS, id)
-      end
-    end
-    if job[2] > 0 then
-      -- One more, because `now` is cut to whole milliseconds: never early.
-      postpone(job[1], fields_of(job), now + job[2] + 1)
-    else
-      push(job[1], fields_of(job))
-    end
   end
 end
 if #there > 0 then

@@ -41,12 +41,17 @@ end
 
 local is_marked, is_waited
 
--- Tells whether somebody asked to cancel a job.
-local function cancelled(id)
+-- Tells whether any job at all is to be cancelled.
+local function any_cancelled()
   if is_marked == nil then
     is_marked = call('EXISTS', CANCELS) == 1
   end
-  return is_marked and call('ZSCORE', CANCELS, id)
+  return is_marked
+end
+
+-- Tells whether somebody asked to cancel a job.
+local function cancelled(id)
+  return any_cancelled() and call('ZSCORE', CANCELS, id)
 end
 
 -- Wakes those who wait for the end of a job.

@@ -5,13 +5,7 @@
 --   release:     consumer, deliveries
 --   dead:        consumer, deliveries, attempt, meta, reason, keep ms, result
 -- Returns: for each 1 if it counts, else 0.
-local function settled(lane, entry)
-  local counts = call('XACK', LANE .. lane, GROUP, entry) == 1
-  if counts then
-    call('XDEL', LANE .. lane, entry)
-  end
-  return counts
-end
+local outcomes, answers = cmsgpack.unpack(ARGV[1]), {}
 
 -- Returns the fields of an entry if this consumer holds it in this delivery, else nothing.
 local function held(lane, entry, consumer, deliveries)
@@ -51,51 +45,69 @@ local function renewed(fields, attempt, meta)
   return copy
 end
 
-local verbs = {}
-
-function verbs.done(_, lane, entry, id, unique, keep, state, attempt, result)
-  if not settled(lane, entry) then
-    return 0
+-- Ends jobs of one lane that are done. An entry that exists is not settled: XACK and XDEL go together.
+local function finish(lane, numbers, entries)
+  local all = call('XACK', LANE .. lane, GROUP, unpack(entries)) == #entries
+  if all then
+    call('XDEL', LANE .. lane, unpack(entries))
   end
-  over(id, unique, keep, state, attempt, result)
-  return 1
+  for n, number in ipairs(numbers) do
+    if all or call('XDEL', LANE .. lane, entries[n]) == 1 then
+      local _, _, _, id, unique, keep, state, attempt, result = unpack(outcomes[number])
+      over(id, unique, keep, state, attempt, result)
+      answers[number] = 1
+    else
+      answers[number] = 0
+    end
+  end
 end
 
-function verbs.reschedule(_, lane, entry, _, _, consumer, deliveries, attempt, meta, delay)
-  local fields = held(lane, entry, consumer, deliveries)
-  if not fields then
-    return 0
-  end
-  settled(lane, entry)
-  again(lane, renewed(fields, attempt, meta), delay)
-  return 1
+local holders = {}
+
+function holders.reschedule(outcome, lane, fields)
+  again(lane, renewed(fields, outcome[8], outcome[9]), outcome[10])
 end
 
-function verbs.release(_, lane, entry, _, _, consumer, deliveries)
-  local fields = held(lane, entry, consumer, deliveries)
-  if not fields then
-    return 0
-  end
-  settled(lane, entry)
+function holders.release(_, lane, fields)
   again(lane, fields, 0)
-  return 1
 end
 
-function verbs.dead(_, lane, entry, id, unique, consumer, deliveries, attempt, meta, reason, keep, result)
-  local fields = held(lane, entry, consumer, deliveries)
-  if not fields then
-    return 0
-  end
-  settled(lane, entry)
+function holders.dead(outcome, lane, fields)
+  local _, _, _, id, unique, _, deliveries, attempt, meta, reason, keep, result = unpack(outcome)
   local number = call('HINCRBY', HOUSE, 'letters', 1)
   call('ZADD', GRAVES, number, id)
   call('HSET', LETTERS, id, cmsgpack.pack({ lane, fields, meta, attempt, deliveries, reason, now }))
   over(id, unique, keep, 'dead', attempt, result)
+end
+
+-- Ends a delivery in a way that only its holder may.
+local function settle(outcome)
+  local lane, entry = outcome[2], outcome[3]
+  local fields = held(lane, entry, outcome[6], outcome[7])
+  if not fields then
+    return 0
+  end
+  remove(lane, entry)
+  holders[outcome[1]](outcome, lane, fields)
   return 1
 end
 
-local answers = {}
-for number, outcome in ipairs(cmsgpack.unpack(ARGV[1])) do
-  answers[number] = verbs[outcome[1]](unpack(outcome))
+local done = {}
+for number, outcome in ipairs(outcomes) do
+  if outcome[1] == 'done' then
+    local lane = done[outcome[2]]
+    if not lane then
+      lane = { numbers = {}, entries = {} }
+      done[outcome[2]] = lane
+    end
+    table.insert(lane.numbers, number)
+    table.insert(lane.entries, outcome[3])
+  end
+end
+for lane, jobs in pairs(done) do
+  finish(lane, jobs.numbers, jobs.entries)
+end
+for number, outcome in ipairs(outcomes) do
+  answers[number] = answers[number] or settle(outcome)
 end
 return answers
