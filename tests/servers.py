@@ -17,12 +17,14 @@ from typing import Any, Self
 import redis
 
 
-def free_port() -> int:
+def free_port(highest: int = 65535) -> int:
     """Return a port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port <= highest:
+            return port
 
 
 class RedisServer:
@@ -67,6 +69,7 @@ class RedisServer:
             if self.READY in line:
                 break
         else:
+            self._process = None
             raise RuntimeError(f"{self.binary} did not start:\n{''.join(said)}")
         # Nobody reads its log any more, and a full pipe would stop it.
         self._reader = threading.Thread(target=process.stdout.read, daemon=True)
@@ -112,6 +115,7 @@ class ClusterServer(RedisServer):
 
     def __init__(self, binary: Path, folder: Path, **options: str) -> None:
         super().__init__(binary, folder, **{"cluster-enabled": "yes", **options})
+        self.port = free_port(55535)  # its bus listens 10,000 above
 
     @property
     def url(self) -> str:
@@ -121,7 +125,7 @@ class ClusterServer(RedisServer):
         super().start()
         with self.client() as client:
             client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
-            while client.execute_command("CLUSTER", "INFO")["cluster_state"] != "ok":
+            while "cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):
                 pass
         return self
 

@@ -23,6 +23,9 @@ Client: TypeAlias = Any
 CONNECTIONS = 16
 """For verbs that answer at once; more callers wait for one of these."""
 
+UNBOUNDED = 1 << 16
+"""Connections where the driver has no pool that lets callers wait: it would refuse them."""
+
 
 class Server:
     """Runs scripts and commands. It connects when it is used first.
@@ -39,7 +42,7 @@ class Server:
         self._address = address
         self._calls = _client(address, CONNECTIONS, address.timeout)
         self._renewals = _client(address, 1, address.timeout)
-        self._reads = _client(address, 1 << 16, longest_read + address.timeout)
+        self._reads = _client(address, UNBOUNDED, longest_read + address.timeout)
 
     async def run(self, script: Script, queue: str, *args: bytes | str | float) -> Any:
         """Run a script on a queue, given its prefix, and return the raw reply.
@@ -154,7 +157,17 @@ def _socket(address: Address, connections: int, options: dict[str, Any]) -> Clie
     return Redis.from_pool(_pool(connections, address.timeout, **options))
 
 
-def _sentinel(address: Address, connections: int, options: dict[str, Any]) -> Client:
+class _FoundByOthers(Redis):
+    """A client whose sentinels are let go with it: the driver would forget them."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001
+        await super().aclose(close_connection_pool)
+        pool: Any = self.connection_pool
+        for sentinel in pool.sentinel_manager.sentinels:
+            await sentinel.aclose()
+
+
+def _sentinel(address: Address, _: int, options: dict[str, Any]) -> Client:
     secure = {"ssl": True, **_tls(address)} if address.tls else {}
     own = {
         **options,
@@ -163,15 +176,14 @@ def _sentinel(address: Address, connections: int, options: dict[str, Any]) -> Cl
         "password": address.sentinel_password,
     }
     sentinel: Client = cast("Any", Sentinel)(address.hosts, sentinel_kwargs=own)
-    return sentinel.master_for(
-        address.primary, db=address.db, max_connections=connections, **secure, **options
-    )
+    options |= {"db": address.db, "max_connections": UNBOUNDED, **secure}
+    return sentinel.master_for(address.primary, redis_class=_FoundByOthers, **options)
 
 
-def _cluster(address: Address, connections: int, options: dict[str, Any]) -> Client:
+def _cluster(address: Address, _: int, options: dict[str, Any]) -> Client:
     return RedisCluster(
         startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
-        max_connections=connections,
+        max_connections=UNBOUNDED,
         ssl=address.tls,
         **_tls(address),
         **options,
