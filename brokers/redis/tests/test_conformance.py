@@ -11,7 +11,6 @@ from headrace_redis import RedisBroker
 from tests.servers import RedisServer, free_port
 
 
-
 def rig_of(url: str) -> Rig:
     return Rig(
         connect=lambda: RedisBroker(url),

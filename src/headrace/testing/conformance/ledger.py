@@ -39,8 +39,8 @@ class Entry:
 
     def is_unsure(self, now: float) -> bool:
         """Tell whether a claim may have ended it unseen."""
-        lapsed = self.holder is not None and now >= self.holder.deadline
-        return self.over is None and self.cancelled and lapsed
+        held = self.holder is not None and now < self.holder.deadline
+        return self.over is None and self.cancelled and not held
 
     def again(self, attempt: int, due: float) -> None:
         """Begin a new copy."""
@@ -57,8 +57,8 @@ class Ledger:
     Invariants by their names in the reliability notes: no job is lost (I1), one end counts (I3),
     attempts and deliveries are counted right (I5), unique keys (I8), the books balance (I12).
 
-    A cancelled job whose lease ran out may or may not be over until the next look at it tells: a
-    claim may have ended it.
+    A cancelled job that no live lease holds may or may not be over until the next look at it tells:
+    a claim may have ended it.
 
     Attributes:
         now: The client's clock.
