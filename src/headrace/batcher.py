@@ -1,4 +1,4 @@
-"""Coalescing: one flush in flight, and what arrives meanwhile is the next batch."""
+"""Coalescing: what arrives while a flush is in flight is the next batch."""
 
 from __future__ import annotations
 
@@ -19,33 +19,45 @@ class Batcher(Generic[T]):
         flush: Takes a batch. It must not raise; a flush is not cancelled by those who added to it.
         limit: The longest batch.
         name: The name of the asyncio task that flushes.
+        flights: How many flushes may be under way. All but the first take whole batches only: else
+            there would be more and smaller ones.
     """
 
     def __init__(
-        self, flush: Callable[[list[T]], Awaitable[None]], *, limit: int, name: str
+        self,
+        flush: Callable[[list[T]], Awaitable[None]],
+        *,
+        limit: int,
+        name: str,
+        flights: int = 1,
     ) -> None:
         self._flush = flush
         self._limit = limit
         self._name = name
+        self._flights = flights
         self._pending: list[T] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._flushing: dict[int, asyncio.Task[None]] = {}
+        self._started = 0
 
     def add(self, item: T) -> None:
         """Put an item into the next batch."""
         self._pending.append(item)
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._run(), name=self._name)
+        flying = len(self._flushing)
+        if not flying or (flying < self._flights and len(self._pending) >= self._limit):
+            self._started += 1
+            run = self._run(self._started)
+            self._flushing[self._started] = asyncio.create_task(run, name=self._name)
 
-    async def _run(self) -> None:
+    async def _run(self, number: int) -> None:
+        limit = self._limit
         try:
             while self._pending:
-                arrived, self._pending = self._pending, []
-                for start in range(0, len(arrived), self._limit):
-                    await self._flush(arrived[start : start + self._limit])
+                batch, self._pending = self._pending[:limit], self._pending[limit:]
+                await self._flush(batch)
         finally:
-            self._flushing = None
+            del self._flushing[number]
 
     async def drain(self) -> None:
         """Return when everything that was added has been flushed. Cancelled, it stops nothing."""
-        while self._flushing is not None:
-            await asyncio.wait([self._flushing])
+        while self._flushing:
+            await asyncio.wait(self._flushing.values())

@@ -20,6 +20,9 @@ BATCH_JOBS = 500
 BATCH_BYTES = 256 * 1024
 """Bytes of bodies in one batch, but a single job may be larger."""
 
+FLIGHTS = 2
+"""Batches under way: while the server works on one, the next is packed."""
+
 PATIENCE = 10.0
 """Seconds for which a batch is sent again before its callers are told."""
 
@@ -32,7 +35,8 @@ Entry: TypeAlias = tuple[NewJob, "asyncio.Future[str | None]"]
 class Outbox:
     """Sends the jobs of one queue.
 
-    One batch is in flight; what is enqueued meanwhile is the next one. A batch whose reply was
+    One batch is in flight, or two while there are whole ones; what is enqueued meanwhile is the
+    next one. A batch whose reply was
     lost is sent again as it was, under the same token, so that no job is stored twice. A caller
     that is cancelled takes only itself away: its job may or may not be stored.
     """
@@ -41,7 +45,7 @@ class Outbox:
         self._broker = broker
         self._queue = queue
         self._batcher: Batcher[Entry] = Batcher(
-            self._flush, limit=BATCH_JOBS, name=f"headrace-outbox-{queue}"
+            self._flush, limit=BATCH_JOBS, name=f"headrace-outbox-{queue}", flights=FLIGHTS
         )
 
     def send(self, job: NewJob) -> asyncio.Future[str | None]:
@@ -55,13 +59,27 @@ class Outbox:
         self._batcher.add((job, future))
         return future
 
+    async def send_many(self, jobs: Sequence[NewJob]) -> list[str | None]:
+        """Send jobs that are a batch already: a future for each would cost more than its share.
+
+        Returns:
+            For each what became of it, as `send` has it.
+
+        Raises:
+            BrokerError: As `Broker.enqueue` has it; other jobs may be stored.
+        """
+        answers: list[str | None] = []
+        for part in _by_bytes(jobs):
+            answers += await self._insist(jobs[part])
+        return answers
+
     async def drain(self) -> None:
         """Return when every job that was put in has been sent, or given up."""
         await self._batcher.drain()
 
     async def _flush(self, entries: list[Entry]) -> None:
-        for part in _by_bytes(entries):
-            await self._send(part)
+        for part in _by_bytes([job for job, _ in entries]):
+            await self._send(entries[part])
 
     async def _send(self, entries: Sequence[Entry]) -> None:
         """Send one batch and tell its callers. A job that is refused for good fails alone."""
@@ -81,7 +99,7 @@ class Outbox:
                 if not future.done():
                     future.set_result(answer)
 
-    async def _insist(self, jobs: list[NewJob]) -> list[str | None]:
+    async def _insist(self, jobs: Sequence[NewJob]) -> list[str | None]:
         """Send one batch, again and again under one token, until it is answered or time is up."""
         clock, batch, pause = self._broker.clock, new_id(), FIRST_PAUSE
         until = clock.monotonic() + PATIENCE
@@ -95,18 +113,16 @@ class Outbox:
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _by_bytes(entries: list[Entry]) -> Iterator[list[Entry]]:
+def _by_bytes(jobs: Sequence[NewJob]) -> Iterator[slice]:
     """Split a batch so that no part holds more than `BATCH_BYTES`, unless a single job does."""
-    part: list[Entry] = []
-    size = 0
-    for entry in entries:
-        size += len(entry[0].body)
-        if part and size > BATCH_BYTES:
-            yield part
-            part, size = [], len(entry[0].body)
-        part.append(entry)
-    if part:
-        yield part
+    start = size = 0
+    for index, job in enumerate(jobs):
+        size += len(job.body)
+        if index > start and size > BATCH_BYTES:
+            yield slice(start, index)
+            start, size = index, len(job.body)
+    if start < len(jobs):
+        yield slice(start, len(jobs))
 
 
 def _fail(entries: Sequence[Entry], error: Exception) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from itertools import islice
-from typing import Any, ParamSpec, Self, TypeVar, overload
+from typing import Any, ParamSpec, Self, TypeAlias, TypeVar, overload
 
 from headrace.broker import Broker, Control, QueueSpec, QueueStats
 from headrace.codec import VERSION, Envelope, Settings, encode
@@ -17,7 +18,7 @@ from headrace.ids import new_id
 from headrace.job import NewJob
 from headrace.letter import DeadLetter, read_letter
 from headrace.options import Options
-from headrace.outbox import Outbox
+from headrace.outbox import FLIGHTS, Outbox
 from headrace.plugins import broker_from_url
 from headrace.registry import Registry
 from headrace.task import Call, LocalTask, Task
@@ -25,6 +26,8 @@ from headrace.urls import redact_url
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_Chunk: TypeAlias = tuple[list[Call[R]], list[NewJob], "asyncio.Task[list[str | None]]"]
 
 DEFAULT_URL = "memory://"
 URL_VARIABLE = "HEADRACE_URL"
@@ -191,12 +194,24 @@ class Queue(Registry):
             HeadraceError: As `enqueue`; the first one. Jobs before and behind it may be stored.
         """
         handles: list[JobHandle[R]] = []
-        remaining = iter(calls)
-        while chunk := list(islice(remaining, CHUNK)):
-            jobs = [self._draft(call) for call in chunk]
-            answers = await asyncio.gather(*map(self._outbox.send, jobs))
-            handles += map(self._handle, chunk, jobs, answers)
-        return handles
+        remaining, sending = iter(calls), deque[_Chunk[R]]()
+        try:
+            while True:
+                chunk = list(islice(remaining, CHUNK))
+                if chunk:
+                    jobs = [self._draft(call) for call in chunk]
+                    sent = asyncio.create_task(self._outbox.send_many(jobs), name="headrace-send")
+                    sending.append((chunk, jobs, sent))
+                elif not sending:
+                    return handles
+                if len(sending) == FLIGHTS or not chunk:
+                    # Taken out only when it is over: what is under way is cancelled below.
+                    handles += map(self._handle, *sending[0][:2], await sending[0][2])
+                    sending.popleft()
+        finally:
+            for _, _, sent in sending:
+                sent.cancel()
+            await asyncio.gather(*(sent for _, _, sent in sending), return_exceptions=True)
 
     def _handle(self, call: Call[R], job: NewJob, existing: str | None) -> JobHandle[R]:
         return JobHandle(

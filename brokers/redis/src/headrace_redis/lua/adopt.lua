@@ -20,7 +20,7 @@ for lane = 0, lanes - 1 do
   repeat
     local rows = call('XPENDING', LANE .. lane, GROUP, start, '+', 1000, consumer)
     for _, row in ipairs(rows) do
-      if left > 0 and not known[lane .. ':' .. row[1]] then
+      if left > 0 and row[3] <= lease and not known[lane .. ':' .. row[1]] then
         adopt(lane, row, jobs)
       end
       start = '(' .. row[1]

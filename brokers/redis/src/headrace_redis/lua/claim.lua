@@ -16,14 +16,44 @@ local function hand_out(lane, jobs)
   end
 end
 
+-- From this delivery on a job may be what killed its workers. Those that died with it must not die
+-- with it again: a consumer gets one such job at a time.
+local SUSPECT = 3
+
+local holds_suspect, put_back
+local swept = {}
+local function may_take_suspect()
+  if holds_suspect == nil then
+    holds_suspect = false
+    for lane = 0, lanes - 1 do
+      for _, row in ipairs(call('XPENDING', LANE .. lane, GROUP, '-', '+', 1000, consumer)) do
+        local live = row[3] <= lease and not swept[lane .. ':' .. row[1]]
+        holds_suspect = holds_suspect or (live and row[4] >= SUSPECT)
+      end
+    end
+  end
+  return not holds_suspect
+end
+
 local function take_over(lane, entry, jobs)
   local fields = read(lane, entry)
-  if fields and not ends(lane, entry, fields) then
-    -- Redis 6.2 answers without deliveries, and would not drop rows of deleted entries.
-    local deliveries = row_of(lane, entry)[4] + 1
-    call('XCLAIM', LANE .. lane, GROUP, consumer, 0, entry, 'RETRYCOUNT', deliveries, 'JUSTID')
-    jobs[#jobs + 1] = { entry, fields, deliveries }
+  if not fields or ends(lane, entry, fields) then
+    return
   end
+  -- Redis 6.2 answers without deliveries, and would not drop rows of deleted entries.
+  local deliveries = row_of(lane, entry)[4] + 1
+  local suspect = deliveries >= SUSPECT
+  if suspect and not may_take_suspect() then
+    -- As abandoned as it was, for the next one who sweeps.
+    call(
+      'XCLAIM', LANE .. lane, GROUP, consumer, 0, entry,
+      'IDLE', lease + 1, 'RETRYCOUNT', deliveries - 1, 'JUSTID')
+    put_back = true
+    return
+  end
+  call('XCLAIM', LANE .. lane, GROUP, consumer, 0, entry, 'RETRYCOUNT', deliveries, 'JUSTID')
+  holds_suspect = holds_suspect or suspect
+  jobs[#jobs + 1] = { entry, fields, deliveries }
 end
 
 -- Looks at a bounded part of the leases; the next claim goes on where this one ended.
@@ -40,6 +70,9 @@ local function sweep()
       'COUNT', math.min(left, 100), 'JUSTID')
     local jobs = {}
     for _, entry in ipairs(found[2]) do
+      swept[lane .. ':' .. entry] = true
+    end
+    for _, entry in ipairs(found[2]) do
       take_over(lane, entry, jobs)
     end
     hand_out(lane, jobs)
@@ -49,7 +82,7 @@ local function sweep()
     end
   end
   if whole then
-    redis.pcall('HSET', HOUSE, 'sweep', now + ARGV[4])
+    redis.pcall('HSET', HOUSE, 'sweep', now + (put_back and 50 or ARGV[4]))
   end
 end
 

@@ -1,0 +1,43 @@
+"""Jobs that died with a poisonous one do not die with it again."""
+
+from __future__ import annotations
+
+import pytest
+
+from headrace.broker import QueueSpec
+from headrace.ids import new_id
+from headrace.job import NewJob
+from headrace.outcome import Done
+from headrace.testing.conformance import Lab, Rig
+from headrace_redis import RedisBroker
+from tests.servers import RedisServer
+
+LEASE = 0.4
+
+
+@pytest.mark.anyio
+async def test_what_died_twice_comes_one_at_a_time_to_each_worker(valkey: RedisServer) -> None:
+    broker = RedisBroker(valkey.url)
+    await broker.open()
+    queue = f"suspects-{new_id()}"
+    await broker.declare(QueueSpec(name=queue, lease=LEASE))
+    lab = Lab(Rig(connect=lambda: broker, lease=LEASE, patience=LEASE), broker, queue)
+    await lab.enqueue(*(NewJob(id=f"job-{number}", body=b"") for number in range(5)))
+    for worker in ("first-to-die", "second-to-die"):
+        assert len(await lab.claim(5, worker)) == 5
+        await lab.lapse()
+    fresh = await lab.put()
+    served: list[str] = []
+    for _ in range(5):
+        [one] = [
+            job for job in await broker.claim(queue, "careful", 3, LEASE / 2) if job.id != fresh
+        ]
+        [other] = await broker.claim(queue, "another", 1, LEASE / 2)
+        assert (one.deliveries, other.deliveries) == (3, 3)
+        assert await lab.settle(Done(one), Done(other)) == [True, True]
+        served += [one.id, other.id]
+        if len(served) >= 4:
+            break
+    [last] = await broker.claim(queue, "careful", 3, LEASE / 2)
+    assert sorted([*served, last.id]) == [f"job-{number}" for number in range(5)]
+    await broker.close()
