@@ -11,7 +11,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -238,10 +238,10 @@ async def test_a_supervised_crew_drains_and_rolls(site: Site) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path) -> Path:
     for number in range(120):
         (tmp_path / f"{number}.txt").write_text(f"one two three {number}\n" * number)
-    yield tmp_path
+    return tmp_path
 
 
 def test_the_demo_runs_on_worker_processes(folder: Path, valkey: RedisServer) -> None:

@@ -19,6 +19,9 @@ logger = logging.getLogger("headrace.worker")
 SHORT_JOB = 0.01
 """Seconds: jobs that take less on average are claimed ahead."""
 
+DEEPEST = 4
+"""Jobs that are claimed ahead for each slot at most: the broker works while these run."""
+
 SMOOTHING = 0.05
 """Weight of the newest job in the average."""
 
@@ -67,7 +70,11 @@ class Consumer:
     def _prefetch(self) -> int:
         if self._settings.prefetch is not None:
             return self._settings.prefetch
-        return self._settings.concurrency if self._average < SHORT_JOB else 0
+        if self._average >= SHORT_JOB:
+            return 0
+        # As many as run in the time of one short job: none waits for longer than that.
+        depth = SHORT_JOB / max(self._average, SHORT_JOB / DEEPEST)
+        return int(self._settings.concurrency * depth)
 
     @property
     def _room(self) -> int:

@@ -19,8 +19,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     Attributes:
         concurrency: Jobs at a time.
         grace: Seconds for which running jobs may go on after the worker was asked to stop.
-        prefetch: Jobs to claim beyond the free slots; `None`: as many as there are slots while
-            jobs are short, else none.
+        prefetch: Jobs to claim beyond the free slots; `None`: as many as run in the time of one
+            short job, none while jobs are not short.
         max_stall: Seconds for which the event loop may be blocked before leases are let go.
         threads: Plain functions at a time.
         poll: Seconds for which one claim waits at an empty queue.

@@ -42,7 +42,7 @@ local function cancel(id)
   if not tracked then
     return cancel_unseen(id)
   end
-  local place = call('HGET', bucket(id), id)
+  local place = indexed('HGET', id)
   if not place then
     return 0
   elseif place == 'z' then

@@ -59,7 +59,7 @@ end
 
 -- Writes down where a job will be. Tells whether that is news: else the job is there already.
 local function claim_place(id, place)
-  return not tracked or call('HSETNX', bucket(id), id, place) == 1
+  return not tracked or indexed('HSETNX', id, place) == 1
 end
 
 local function hold(job)
@@ -79,7 +79,7 @@ local function store(job)
   end
   local entry = delay == 0 and next_entry(lane)
   if holder then
-    return tracked and call('HEXISTS', bucket(id), id) == 1 and id or holder
+    return tracked and indexed('HEXISTS', id) == 1 and id or holder
   elseif not claim_place(id, entry and lane .. ':' .. entry or 'z') then
     return id
   end

@@ -24,7 +24,7 @@ local function live(id)
   if not tracked then
     return delayed(id)
   end
-  local place = call('HGET', bucket(id), id)
+  local place = indexed('HGET', id)
   if place == 'z' then
     return delayed(id)
   end

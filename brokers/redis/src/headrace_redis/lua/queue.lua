@@ -28,14 +28,15 @@ local function key_of(fields)
   return #fields > 4 and not field(fields, 'f') and field(fields, 'u')
 end
 
--- The index: where a job waits. In many small hashes, because the server packs those tightly.
-local function bucket(id)
-  return INDEX .. string.sub(id, -4)
+-- The index: where a job waits. In many small hashes, because the server packs those tightly. The
+-- tail of an id is in the name of its hash, the rest is its field.
+local function indexed(verb, id, ...)
+  return call(verb, INDEX .. string.sub(id, -4), string.sub(id, 1, -5), ...)
 end
 
 local function track(id, place)
   if tracked then
-    call('HSET', bucket(id), id, place)
+    indexed('HSET', id, place)
   end
 end
 
@@ -71,7 +72,7 @@ end
 -- Forgets a job that is in no lane and not delayed any more.
 local function forget(id, unique)
   if tracked then
-    call('HDEL', bucket(id), id)
+    indexed('HDEL', id)
   end
   if unique and call('HGET', UNIQUE, unique) == id then
     call('HDEL', UNIQUE, unique)
