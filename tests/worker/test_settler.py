@@ -84,6 +84,8 @@ async def test_a_lost_reply_settles_once(
         record.getMessage() for record in records_of(caplog) if "broker" in record.getMessage()
     ]
     assert trouble == ["broker trouble, trying again", "broker is well again"]
+    blamed = [record for record in records_of(caplog) if "another worker" in record.getMessage()]
+    assert blamed == [], "after a lost reply nobody knows that another worker has the job"
 
 
 async def test_it_never_gives_up_on_a_broker(bench: Bench, clock: ManualClock) -> None:

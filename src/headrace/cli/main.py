@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from io import TextIOWrapper
 from typing import Any
@@ -42,6 +43,8 @@ def main() -> None:
     Every option can be set by an environment variable: HEADRACE_WORKER_CONCURRENCY for
     `headrace worker --concurrency`.
     """
+    # A command for people shows no log; those that serve set up their own.
+    logging.getLogger("headrace").addHandler(logging.NullHandler())
 
 
 for command in (dead, demo, doctor, enqueue, info, pause, purge, resume, worker):

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from headrace.batcher import Batcher
 from headrace.broker import Broker
-from headrace.errors import Rejected
+from headrace.errors import Rejected, Unavailable
 from headrace.outcome import Dead, Outcome
 from headrace.worker.backoff import Backoff
 from headrace.worker.pulse import Pulse
@@ -64,19 +64,21 @@ class Settler:
         await self._batcher.drain()
 
     async def _flush(self, entries: list[Entry]) -> None:
+        repeated = False
         while entries:
             try:
                 accepted = await self._broker.settle([outcome for _, outcome in entries])
             except Rejected as error:
                 entries = self._without(error, entries)
             except Exception as error:  # noqa: BLE001 - a plug-in that leaks must not end the worker
+                repeated = repeated or not isinstance(error, Unavailable)
                 await self._broker.clock.sleep(self._backoff.failed(error))
             else:
                 self._backoff.succeeded()
-                self._settled(entries, accepted)
+                self._settled(entries, accepted, repeated)
                 return
 
-    def _settled(self, entries: list[Entry], accepted: list[bool]) -> None:
+    def _settled(self, entries: list[Entry], accepted: list[bool], repeated: bool) -> None:  # noqa: FBT001
         self.pending -= len(entries)
         self._changed.beat()
         for (run, outcome), counts in zip(entries, accepted, strict=True):
@@ -85,8 +87,11 @@ class Settler:
                 self._tally.count(outcome)
             else:
                 self._tally.lost += 1
-                logger.warning(
-                    "outcome came too late, another worker has the job",
+                logger.log(
+                    logging.INFO if repeated else logging.WARNING,
+                    "outcome counted before its reply was lost, or came too late"
+                    if repeated
+                    else "outcome came too late, another worker has the job",
                     extra={"job_id": run.lease.id, "queue": run.lease.queue},
                 )
 
