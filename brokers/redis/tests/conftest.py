@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
+from headrace import Queue, Worker
 from headrace_redis.keys import SUFFIXES
+from tests.proxy import Proxy
 from tests.servers import REDIS_SERVERS, ClusterServer, RedisServer, SentinelServer
 
 Binary: TypeAlias = Callable[[str], Path]
+Working: TypeAlias = Callable[..., AbstractAsyncContextManager[Worker]]
 SETUPS = [*sorted(REDIS_SERVERS), "cluster", "sentinel"]
 LASTING = {"cfg", "h"}
 """What remains of a queue for ever: its settings, and how far its housekeeping came."""
@@ -56,6 +60,56 @@ def valkey(binary: Binary, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     server = RedisServer(binary("valkey-9.1"), tmp_path_factory.mktemp("valkey")).start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def own(binary: Binary, tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
+    """Starts servers of a test's own, given options of their configuration."""
+    with ExitStack() as stack:
+
+        def start(**options: str) -> RedisServer:
+            folder = tmp_path / f"server-{len(list(tmp_path.iterdir()))}"
+            server = RedisServer(binary("valkey-9.1"), folder, **options)
+            stack.callback(server.stop)
+            return server.start()
+
+        yield start
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Run on the event loop that workers run on."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture
+async def proxy(valkey: RedisServer) -> AsyncIterator[Proxy]:
+    """A way to the server on which things happen."""
+    async with Proxy(valkey.port) as opened:
+        yield opened
+
+
+@pytest.fixture
+def working() -> Working:
+    """Run a worker for as long as a block lasts, then stop it and check that it ends."""
+
+    @asynccontextmanager
+    async def work(queue: Queue, **settings: Any) -> AsyncGenerator[Worker]:
+        worker, started = Worker(queue, **settings), asyncio.Event()
+        running = asyncio.create_task(worker.run(signals=False, started=started.set))
+        await asyncio.wait(
+            [running, asyncio.create_task(started.wait())], return_when="FIRST_COMPLETED"
+        )
+        try:
+            yield worker
+            assert not running.done(), "the worker ended by itself"
+        finally:
+            worker.stop()
+            worker.stop()
+            async with asyncio.timeout(30):
+                await running
+
+    return work
 
 
 @pytest.fixture
