@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Self
 
 import pytest
 
@@ -32,7 +33,7 @@ class Client:
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> Self:
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self._proxy.port)
         return self
 

@@ -10,8 +10,10 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from headrace import Queue, Worker
+from headrace import Queue, RetryPolicy, Worker, current_job
+from headrace.ids import new_id
 from headrace_redis.keys import SUFFIXES
+from tests.ledger import Ledger
 from tests.proxy import Proxy
 from tests.servers import REDIS_SERVERS, ClusterServer, RedisServer, SentinelServer
 
@@ -87,6 +89,36 @@ async def proxy(valkey: RedisServer) -> AsyncIterator[Proxy]:
     """A way to the server on which things happen."""
     async with Proxy(valkey.port) as opened:
         yield opened
+
+
+@pytest.fixture
+def name() -> str:
+    return new_id()
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@pytest.fixture
+def make(name: str, ledger: Ledger) -> Callable[..., Queue]:
+    """Makes queues of one name with one task, which ends at its start number `at`."""
+
+    def queue(url: str, **settings: Any) -> Queue:
+        made = Queue(url, name=name, **settings)
+
+        @made.task(retry=RetryPolicy(attempts=5, base=0.01, max_delay=0.05))
+        async def work(number: int, failures: int = 0) -> int:
+            ledger.start(number)
+            if current_job().attempt <= failures:
+                raise ValueError(number)
+            ledger.end(number)
+            return number
+
+        return made
+
+    return queue
 
 
 @pytest.fixture

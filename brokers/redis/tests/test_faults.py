@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from typing import Any, TypeAlias
 
 import pytest
 
-from headrace import JobState, Queue, RetryPolicy, Worker, current_job
+from headrace import JobState, Queue, RetryPolicy, current_job
 from headrace.errors import BrokerError, JobFailed, OutcomeUnknown, Unavailable
 from headrace.ids import new_id
-from headrace.job import NewJob
-from headrace_redis import RedisBroker
 from headrace_redis.scripts import CLAIM, ENQUEUE, SETTLE, Script
+from tests.asking import result_of, settled
 from tests.ledger import Ledger
 from tests.proxy import Proxy
 from tests.servers import RedisServer
@@ -23,36 +22,6 @@ from tests.servers import RedisServer
 Working: TypeAlias = Any
 LEASE = 30.0
 """Longer than a test: what comes back sooner did not wait for it."""
-
-
-@pytest.fixture
-def name() -> str:
-    return new_id()
-
-
-@pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
-
-
-@pytest.fixture
-def make(name: str, ledger: Ledger) -> Callable[..., Queue]:
-    """Makes queues of one name with one task, which ends at its start number `at`."""
-
-    def queue(url: str, **settings: Any) -> Queue:
-        made = Queue(url, name=name, **settings)
-
-        @made.task(retry=RetryPolicy(attempts=5, base=0.01, max_delay=0.05))
-        async def work(number: int, failures: int = 0) -> int:
-            ledger.start(number)
-            if current_job().attempt <= failures:
-                raise ValueError(number)
-            ledger.end(number)
-            return number
-
-        return made
-
-    return queue
 
 
 def digest(script: Script) -> bytes:
@@ -180,16 +149,6 @@ async def test_a_worker_runs_what_a_lost_reply_gave_it(
             assert ledger.ended[n] == 1
 
 
-async def result_of(handle: Any) -> Any:
-    """Ask until the server answers."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                return await handle.result()
-            except BrokerError:
-                continue
-
-
 async def test_an_adoption_whose_reply_is_swallowed_is_made_up_for(
     proxy: Proxy, make: Callable[..., Queue]
 ) -> None:
@@ -261,18 +220,6 @@ async def sent(queue: Queue, jobs: list[tuple[int, int]]) -> list[Any]:
                 continue
 
     return await asyncio.gather(*(send(*job) for job in jobs))
-
-
-async def settled(queue: Queue) -> None:
-    """Wait until no job is left, and see that none was left behind."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                stats = await queue.stats()
-            except BrokerError:
-                continue
-            if not (sum(stats.ready) or stats.delayed or stats.running):
-                return
 
 
 async def status_of(handle: Any) -> JobState:
