@@ -145,13 +145,23 @@ def working() -> Working:
 
 
 @pytest.fixture
-def keys(valkey: RedisServer) -> Iterator[Any]:
-    """A client for looking at the keys; fails a test that leaves some that would never go."""
+def leaks(valkey: RedisServer) -> Iterator[Callable[[], set[str]]]:
+    """Tells which keys came since the test began and would never go."""
     with valkey.client() as client:
         before = set(client.scan_iter())
+
+        def left() -> set[str]:
+            return {key for key in set(client.scan_iter()) - before if is_leaked(client, key)}
+
+        yield left
+
+
+@pytest.fixture
+def keys(valkey: RedisServer, leaks: Callable[[], set[str]]) -> Iterator[Any]:
+    """A client for looking at the keys; fails a test that leaves some that would never go."""
+    with valkey.client() as client:
         yield client
-        left = {key for key in set(client.scan_iter()) - before if is_leaked(client, key)}
-    assert left == set(), "keys were leaked"
+    assert leaks() == set(), "keys were leaked"
 
 
 def is_leaked(client: Any, key: str) -> bool:

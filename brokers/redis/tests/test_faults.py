@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from headrace import JobState, Queue, RetryPolicy, current_job
+from headrace import JobHandle, JobState, Queue
 from headrace.errors import BrokerError, JobFailed, OutcomeUnknown, Unavailable
 from headrace.ids import new_id
+from headrace.outcome import Dead, Done, Release
 from headrace_redis.scripts import CLAIM, ENQUEUE, SETTLE, Script
 from tests.asking import result_of, settled
 from tests.ledger import Ledger
@@ -222,7 +223,7 @@ async def sent(queue: Queue, jobs: list[tuple[int, int]]) -> list[Any]:
     return await asyncio.gather(*(send(*job) for job in jobs))
 
 
-async def status_of(handle: Any) -> JobState:
+async def status_of(handle: JobHandle[Any]) -> JobState:
     while True:
         try:
             return await handle.status()
@@ -280,8 +281,6 @@ async def test_a_worker_that_is_cut_off_stops_and_another_takes_over(
 async def test_an_outcome_that_comes_after_a_black_hole_is_not_recorded(
     proxy: Proxy, valkey: RedisServer, make: Callable[..., Queue]
 ) -> None:
-    from headrace.outcome import Dead, Done, Release
-
     async with (
         make(f"{proxy.url}?timeout=0.5", lease=1.0) as far,
         make(valkey.url, lease=1.0) as near,

@@ -11,7 +11,7 @@ import pytest
 from headrace import Queue
 from headrace.errors import AuthFailed, BrokerError, OutcomeUnknown, Overloaded, Unavailable
 from headrace.ids import new_id
-from headrace.job import NewJob
+from headrace.job import Lease, NewJob
 from headrace_redis.keys import lane, queue_prefix
 from tests.asking import result_of, settled
 from tests.ledger import Ledger
@@ -87,7 +87,7 @@ async def test_a_worker_goes_on_with_a_server_that_forgot(
         assert await result_of(await queue.enqueue("work", 2)) == 2
         held.go_on.set()
         await settled(queue)
-        assert await queue.broker.queues() != []
+        assert queue.spec in await queue.broker.queues()
     assert ledger.started[0] == ledger.ended[0] == 1
     said = [record for record in caplog.records if record.message == LOST]
     assert len(said) == (forget is not flush_scripts)
@@ -145,7 +145,7 @@ async def test_a_group_that_is_missing_holds_up_no_other_lane(
         await queue.enqueue(last, 2)
         with valkey.client() as client:
             client.xgroup_destroy(lanes_of(queue)[2], "w")
-        leases = []
+        leases: list[Lease] = []
         while len(leases) < 2:
             leases += await queue.broker.claim(queue.name, "w", 10, 0.0)
         assert [lease.priority for lease in leases] == [0, 2]
@@ -264,7 +264,6 @@ def promote(client: Any) -> None:
 
 def break_snapshots(client: Any) -> None:
     client.config_set("save", "3600 1")
-    client.config_set("rdbcompression", "no")
     client.bgsave()
     while client.info("persistence")["rdb_last_bgsave_status"] == "ok":
         pass
@@ -272,6 +271,7 @@ def break_snapshots(client: Any) -> None:
 
 def mend_snapshots(client: Any) -> None:
     client.config_set("stop-writes-on-bgsave-error", "no")
+    client.config_set("save", "")
 
 
 def crowd(client: Any) -> None:
@@ -293,11 +293,11 @@ def unlock(client: Any) -> None:
 
 
 def forbid(client: Any) -> None:
-    client.acl_setuser("default", commands=["-evalsha", "-eval"])
+    client.execute_command("ACL", "SETUSER", "default", "-evalsha", "-eval")
 
 
 def allow(client: Any) -> None:
-    client.acl_setuser("default", commands=["+evalsha", "+eval"])
+    client.execute_command("ACL", "SETUSER", "default", "+evalsha", "+eval")
 
 
 @pytest.mark.parametrize(
@@ -372,10 +372,7 @@ async def test_a_server_that_still_loads_is_unavailable(own: Own, make: Make) ->
 async def test_a_wrong_password_is_told_at_once(own: Own, make: Make) -> None:
     server = own(requirepass="secret")
     for url in (server.url, server.url.replace("//", "//:wrong@")):
-        with pytest.raises(AuthFailed) as caught:
+        with pytest.raises(AuthFailed):
             await make(url).open()
-        assert "wrong" not in str(caught.value).replace("wrong number", "").lower().replace(
-            "wrongpass", ""
-        )
     async with make(server.url.replace("//", "//:secret@")) as queue:
         assert sum((await queue.stats()).ready) == 0
