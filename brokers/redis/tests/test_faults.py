@@ -9,11 +9,15 @@ from itertools import count
 from typing import Any, TypeAlias
 
 import pytest
+from redis import exceptions as driver
 
 from headrace import JobHandle, JobState, Queue
 from headrace.errors import BrokerError, JobFailed, OutcomeUnknown, Unavailable
 from headrace.ids import new_id
+from headrace.job import Lease
 from headrace.outcome import Dead, Done, Release
+from headrace_redis.doorbell import Doorbell
+from headrace_redis.errors import translate
 from headrace_redis.scripts import CLAIM, ENQUEUE, SETTLE, Script
 from tests.asking import result_of, settled
 from tests.ledger import Ledger
@@ -165,6 +169,27 @@ async def test_an_adoption_whose_reply_is_swallowed_is_made_up_for(
         assert lease.id == handle.id
 
 
+async def test_an_adoption_takes_nothing_that_a_read_is_about_to_bring(
+    proxy: Proxy, valkey: RedisServer, make: Callable[..., Queue]
+) -> None:
+    async with make(proxy.url) as far, make(valkey.url) as near:
+        reading = asyncio.create_task(far.broker.claim(far.name, "w", 10, 10.0))
+        with valkey.client() as client:
+            while not client.info("clients")["blocked_clients"]:
+                await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading])
+        proxy.swallow(request=digest(CLAIM))
+        with pytest.raises(OutcomeUnknown):
+            await far.broker.claim(far.name, "w", 10, 0.0)
+        proxy.latency = 0.2
+        handle = await near.enqueue("work", 1)
+        leases = await far.broker.claim(far.name, "w", 10, 0.0)
+        leases += await far.broker.claim(far.name, "w", 10, 2.0)
+        assert [lease.id for lease in leases] == [handle.id]
+        assert await far.broker.settle([Done(leases[0], None, 60.0)]) == [True]
+
+
 @pytest.mark.parametrize("failures", [0, 1, 9])
 async def test_an_outcome_whose_reply_was_swallowed_counts_once(
     proxy: Proxy, make: Callable[..., Queue], ledger: Ledger, working: Working, failures: int
@@ -303,3 +328,24 @@ async def test_an_outcome_that_comes_after_a_black_hole_is_not_recorded(
         info = await handle.info()
         assert info is not None
         assert (info.state, info.result) == (JobState.SUCCEEDED, b"\x01")
+
+
+# replies
+
+
+async def test_who_is_cancelled_as_a_read_fails_takes_nobody_along() -> None:
+    read: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    given_back: list[Lease] = []
+    bell = Doorbell(lambda _: read, given_back.append)
+    cancelled, other = (asyncio.create_task(bell.ring(1.0)) for _ in range(2))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    read.set_exception(Unavailable("gone"))
+    cancelled.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(Unavailable):
+            await other
+
+
+def test_a_reply_that_makes_no_sense_leaves_the_outcome_open() -> None:
+    assert type(translate(driver.InvalidResponse("?"))) is OutcomeUnknown
