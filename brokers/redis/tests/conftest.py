@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
+from headrace import Queue, RetryPolicy, Worker, current_job
+from headrace.ids import new_id
 from headrace_redis.keys import SUFFIXES
+from tests.ledger import Ledger
+from tests.proxy import Proxy
 from tests.servers import REDIS_SERVERS, ClusterServer, RedisServer, SentinelServer
 
 Binary: TypeAlias = Callable[[str], Path]
+Working: TypeAlias = Callable[..., AbstractAsyncContextManager[Worker]]
 SETUPS = [*sorted(REDIS_SERVERS), "cluster", "sentinel"]
 LASTING = {"cfg", "h"}
 """What remains of a queue for ever: its settings, and how far its housekeeping came."""
@@ -59,13 +65,103 @@ def valkey(binary: Binary, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def keys(valkey: RedisServer) -> Iterator[Any]:
-    """A client for looking at the keys; fails a test that leaves some that would never go."""
+def own(binary: Binary, tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
+    """Starts servers of a test's own, given options of their configuration."""
+    with ExitStack() as stack:
+
+        def start(**options: str) -> RedisServer:
+            folder = tmp_path / f"server-{len(list(tmp_path.iterdir()))}"
+            server = RedisServer(binary("valkey-9.1"), folder, **options)
+            stack.callback(server.stop)
+            return server.start()
+
+        yield start
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Run on the event loop that workers run on."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture
+async def proxy(valkey: RedisServer) -> AsyncIterator[Proxy]:
+    """A way to the server on which things happen."""
+    async with Proxy(valkey.port) as opened:
+        yield opened
+
+
+@pytest.fixture
+def name() -> str:
+    return new_id()
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@pytest.fixture
+def make(name: str, ledger: Ledger) -> Callable[..., Queue]:
+    """Makes queues of one name with one task, which ends at its start number `at`."""
+
+    def queue(url: str, **settings: Any) -> Queue:
+        made = Queue(url, name=name, **settings)
+
+        @made.task(retry=RetryPolicy(attempts=5, base=0.01, max_delay=0.05))
+        async def work(number: int, failures: int = 0) -> int:
+            ledger.start(number)
+            if current_job().attempt <= failures:
+                raise ValueError(number)
+            ledger.end(number)
+            return number
+
+        return made
+
+    return queue
+
+
+@pytest.fixture
+def working() -> Working:
+    """Run a worker for as long as a block lasts, then stop it and check that it ends."""
+
+    @asynccontextmanager
+    async def work(queue: Queue, **settings: Any) -> AsyncGenerator[Worker]:
+        worker, started = Worker(queue, **settings), asyncio.Event()
+        running = asyncio.create_task(worker.run(signals=False, started=started.set))
+        await asyncio.wait(
+            [running, asyncio.create_task(started.wait())], return_when="FIRST_COMPLETED"
+        )
+        try:
+            yield worker
+            assert not running.done(), "the worker ended by itself"
+        finally:
+            worker.stop()
+            worker.stop()
+            async with asyncio.timeout(30):
+                await running
+
+    return work
+
+
+@pytest.fixture
+def leaks(valkey: RedisServer) -> Iterator[Callable[[], set[str]]]:
+    """Tells which keys came since the test began and would never go."""
     with valkey.client() as client:
         before = set(client.scan_iter())
+
+        def left() -> set[str]:
+            return {key for key in set(client.scan_iter()) - before if is_leaked(client, key)}
+
+        yield left
+
+
+@pytest.fixture
+def keys(valkey: RedisServer, leaks: Callable[[], set[str]]) -> Iterator[Any]:
+    """A client for looking at the keys; fails a test that leaves some that would never go."""
+    with valkey.client() as client:
         yield client
-        left = {key for key in set(client.scan_iter()) - before if is_leaked(client, key)}
-    assert left == set(), "keys were leaked"
+    assert leaks() == set(), "keys were leaked"
 
 
 def is_leaked(client: Any, key: str) -> bool:

@@ -170,14 +170,13 @@ class RedisBroker:
         """Create or verify a queue; see `Broker.declare`."""
         queue = self._bind(spec)
         await queue.declare()
-        await self._connected().command("SADD", queues(self._address.prefix), spec.name)
         self._queues[spec.name] = queue
         self._specs[spec.name] = queue.spec
         return queue.spec
 
     def _bind(self, spec: QueueSpec) -> RedisQueue:
-        prefix = queue_prefix(self._address.prefix, spec.name)
-        return RedisQueue(self._connected(), prefix, spec, track=self._address.track)
+        address = self._address
+        return RedisQueue(self._connected(), address.prefix, spec, track=address.track)
 
     async def queues(self) -> list[QueueSpec]:
         """Tell which queues there are; see `Broker.queues`."""

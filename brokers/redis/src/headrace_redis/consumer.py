@@ -62,6 +62,8 @@ class Consumer:
         self._doorbell = Doorbell(self._read, lambda lease: self._give_back([lease]))
         self._held: dict[Place, Lease] = {}
         self._claims = 0
+        self._turn = asyncio.Lock()
+        self._reading = False
         self._doubt_until = 0.0
         self._asked_at = 0.0
         self._errands: set[asyncio.Task[Any]] = set()
@@ -110,14 +112,23 @@ class Consumer:
 
     async def _claim_now(self, limit: int) -> tuple[list[Lease], bool]:
         """Return what is there, and whether the queue is paused."""
-        now = self._clock.monotonic()
-        if now < self._doubt_until and now >= self._asked_at + 1.0:
-            self._asked_at = now
-            leases, _ = await self._ask(ADOPT, limit, pack_places(self._known(now)))
-            if leases:
+        async with self._turn:
+            if leases := await self._adopt(limit):
                 return leases, False
-        sweep = min(LONGEST_SWEEP, self._queue.spec.lease / 4)
-        return await self._ask(CLAIM, limit, self._first_lane(), milliseconds(sweep))
+            sweep = min(LONGEST_SWEEP, self._queue.spec.lease / 4)
+            return await self._ask(CLAIM, limit, self._first_lane(), milliseconds(sweep))
+
+    async def _adopt(self, limit: int) -> list[Lease]:
+        """Ask, if a reply was lost, for what it held.
+
+        Never while another request is under way: its reply would hand out the same once more.
+        """
+        now = self._clock.monotonic()
+        if self._reading or now >= self._doubt_until or now < self._asked_at + 1.0:
+            return []
+        self._asked_at = now
+        leases, _ = await self._ask(ADOPT, limit, pack_places(self._known(now)))
+        return leases
 
     async def _ask(self, script: Any, limit: int, *args: bytes | float) -> tuple[list[Lease], bool]:
         deadline = self._clock.monotonic() + self._queue.spec.lease
@@ -132,12 +143,16 @@ class Consumer:
         return leases, bool(paused)
 
     async def _read(self, seconds: float) -> Lease | None:
+        async with self._turn:
+            self._reading = True
         deadline = self._clock.monotonic() + self._queue.spec.lease
         try:
             found = await self._queue.read(self._name, seconds)
         except OutcomeUnknown:
             self._doubt()
             raise
+        finally:
+            self._reading = False
         if found is None:
             return None
         lane, entry, fields = found

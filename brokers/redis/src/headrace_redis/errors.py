@@ -74,6 +74,8 @@ def translate(error: driver.RedisError) -> BrokerError:
         return (_KINDS[code[1]] if code else _by_class(error))(text)
     if isinstance(error, driver.ConnectionError | driver.TimeoutError):
         return (Unavailable if _NEVER_SENT.search(str(error)) else OutcomeUnknown)(text)
+    if isinstance(error, driver.InvalidResponse):
+        return OutcomeUnknown(text)
     return _by_class(error)(text)
 
 

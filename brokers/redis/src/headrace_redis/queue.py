@@ -10,7 +10,7 @@ from msgspec import structs
 from headrace.broker import QueueSpec
 from headrace.errors import ConfigMismatch
 from headrace_redis.errors import QueueLost
-from headrace_redis.keys import GROUP, lane
+from headrace_redis.keys import GROUP, lane, queue_prefix, queues
 from headrace_redis.scripts import DECLARE, RENEW, Script
 from headrace_redis.server import Server
 from headrace_redis.wire import milliseconds
@@ -23,7 +23,7 @@ class RedisQueue:
 
     Args:
         server: Where it is.
-        prefix: What all its keys begin with.
+        prefix: What all keys begin with, of every queue.
         spec: As it was declared.
         track: Whether jobs are found by their ids.
     """
@@ -31,11 +31,15 @@ class RedisQueue:
     def __init__(self, server: Server, prefix: str, spec: QueueSpec, *, track: bool) -> None:
         self._server = server
         self._track = track
-        self.prefix = prefix
+        self._register = queues(prefix)
+        self.prefix = queue_prefix(prefix, spec.name)
         self.spec = spec
 
-    async def declare(self) -> None:
+    async def declare(self) -> bool:
         """Create the queue, or verify that it is what the spec says.
+
+        Returns:
+            Whether the server did not have it, or not all of it.
 
         Raises:
             ConfigMismatch: It is there with other settings.
@@ -44,7 +48,7 @@ class RedisQueue:
         wanted = [str(spec.lanes), str(milliseconds(spec.lease)), "1" if self._track else "0"]
         keep = milliseconds(spec.result_ttl)
         reply = await self._server.run(DECLARE, self.prefix, *wanted, keep)
-        held = [value.decode() for value in reply]
+        held = [value.decode() for value in reply[:3]]
         if held != wanted:
             lanes, lease, track = held
             message = (
@@ -54,6 +58,8 @@ class RedisQueue:
             )
             raise ConfigMismatch(message)
         self.spec = structs.replace(spec, lease=int(held[1]) / 1000)
+        await self._server.command("SADD", self._register, spec.name)
+        return bool(reply[3])
 
     async def run(self, script: Script, *args: bytes | str | float) -> Any:
         """Run a script and return the raw reply.
@@ -95,9 +101,12 @@ class RedisQueue:
         return streams.index(stream.decode()), entry.decode(), fields
 
     async def restore(self, error: QueueLost) -> None:
-        """Declare the queue again after somebody took it away."""
-        logger.error(
-            "the server lost the queue, declaring it again",
-            extra={"queue": self.spec.name, "error_message": str(error)},
-        )
-        await self.declare()
+        """Declare the queue again after somebody took it away.
+
+        Of all clients that notice, the one that restores it says so.
+        """
+        if await self.declare():
+            logger.error(
+                "the server had lost the queue, it is declared again",
+                extra={"queue": self.spec.name, "error_message": str(error)},
+            )

@@ -8,6 +8,17 @@ end
 local consumer, left, first = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local leased = { 0 }
 
+-- A group may be missing. What other lanes gave must be handed out all the same.
+local failure
+local function try(...)
+  local found = redis.pcall(...)
+  if found and found.err then
+    failure = found
+    return false
+  end
+  return found
+end
+
 local function hand_out(lane, jobs)
   if #jobs > 0 then
     left = left - #jobs
@@ -65,9 +76,9 @@ local function sweep()
       break
     end
     local cursor = call('HGET', HOUSE, 'cursor' .. lane) or '0-0'
-    local found = call(
+    local found = try(
       'XAUTOCLAIM', LANE .. lane, GROUP, consumer, lease + 1, cursor,
-      'COUNT', math.min(left, 100), 'JUSTID')
+      'COUNT', math.min(left, 100), 'JUSTID') or { cursor, {} }
     local jobs = {}
     for _, entry in ipairs(found[2]) do
       swept[lane .. ':' .. entry] = true
@@ -108,7 +119,7 @@ any_cancelled()
 for turn = 0, lanes - 1 do
   local lane = (first + turn) % lanes
   while left > 0 do
-    local found = call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', left, 'STREAMS', LANE .. lane, '>')
+    local found = try('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', left, 'STREAMS', LANE .. lane, '>')
     if not found then
       break
     end
@@ -120,4 +131,4 @@ for turn = 0, lanes - 1 do
     end
   end
 end
-return leased
+return failure and #leased == 1 and failure or leased

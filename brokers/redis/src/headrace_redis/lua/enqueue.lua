@@ -57,9 +57,28 @@ local function next_entry(lane)
   return string.format('%d-%d', last[1], last[2])
 end
 
+-- Tells whether a job waits or runs. The index alone does not: somebody may have deleted a lane.
+local function is_live(id)
+  local place = indexed('HGET', id)
+  if not place or place == 'z' then
+    return place and call('HEXISTS', BODIES, id) == 1
+  end
+  local lane, entry = string.match(place, '(%d+):(.+)')
+  return #call('XRANGE', LANE .. lane, entry, entry) > 0
+end
+
 -- Writes down where a job will be. Tells whether that is news: else the job is there already.
 local function claim_place(id, place)
-  return not tracked or indexed('HSETNX', id, place) == 1
+  if not tracked or indexed('HSETNX', id, place) == 1 then
+    return true
+  end
+  return not is_live(id) and indexed('HSET', id, place) == 0
+end
+
+-- Returns the id of the job that holds a unique key, or false.
+local function holder_of(unique)
+  local holder = call('HGET', UNIQUE, unique)
+  return holder and (not tracked or is_live(holder)) and holder or call('GET', HELD .. unique)
 end
 
 local function hold(job)
@@ -73,13 +92,13 @@ end
 -- Stores a job, or returns the id of the job that is there.
 local function store(job)
   local lane, delay, id, unique = job[1], job[2], job[3], job[7]
-  local holder = unique and (call('HGET', UNIQUE, unique) or call('GET', HELD .. unique))
+  local holder = unique and holder_of(unique)
   if is_there(id) then
     return id
   end
   local entry = delay == 0 and next_entry(lane)
   if holder then
-    return tracked and indexed('HEXISTS', id) == 1 and id or holder
+    return tracked and is_live(id) and id or holder
   elseif not claim_place(id, entry and lane .. ':' .. entry or 'z') then
     return id
   end

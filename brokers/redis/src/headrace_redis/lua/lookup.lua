@@ -31,12 +31,13 @@ local function live(id)
   return place and waiting_in(string.match(place, '(%d+):(.+)'))
 end
 
+-- If memory is full nobody is told: who waits asks again.
 local function await(id)
   local channels = call('HGET', WAITERS, id)
   if not channels then
-    call('HSET', WAITERS, id, ARGV[2])
+    redis.pcall('HSET', WAITERS, id, ARGV[2])
   elseif not string.find(channels, ARGV[2], 1, true) then
-    call('HSET', WAITERS, id, channels .. ' ' .. ARGV[2])
+    redis.pcall('HSET', WAITERS, id, channels .. ' ' .. ARGV[2])
   end
   if not tracked then
     -- It may be over, or nobody's: then nothing would ever take this mark away.

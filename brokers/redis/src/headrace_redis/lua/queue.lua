@@ -13,6 +13,15 @@ end
 local lanes, lease = tonumber(config[1]), tonumber(config[2])
 local tracked, ttl, paused = config[3] == '1', tonumber(config[4]), config[5] == '1'
 
+-- Before the first write: a script that fails half-way is not undone.
+local streams = {}
+for lane = 0, lanes - 1 do
+  streams[lane + 1] = LANE .. lane
+end
+if call('EXISTS', unpack(streams)) < lanes then
+  return redis.error_reply('NOQUEUE a lane is missing')
+end
+
 -- Returns the value of one field of a stream entry, or false.
 local function field(fields, name)
   for n = 1, #fields, 2 do
