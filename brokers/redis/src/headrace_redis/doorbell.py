@@ -59,7 +59,8 @@ class Doorbell:
         except Exception as error:  # noqa: BLE001 - it goes to those who wait
             self._reading = None
             for caller in self._callers:
-                caller.set_exception(error)
+                if not caller.done():
+                    caller.set_exception(error)
         else:
             self._reading = None
             self._answer(lease)
