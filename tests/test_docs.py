@@ -65,10 +65,12 @@ def test_the_examples_run(
                 continue
             # Line numbers as on the page, so that a failure shows where it is.
             above = text[: text.index(block)].count("\n")
-            if REDIS in block:
-                block = block.replace(REDIS, request.getfixturevalue("redis_url"))
+            url = request.getfixturevalue("redis_url") if REDIS in block else REDIS
             code: Any = compile(
-                "\n" * above + block, str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+                "\n" * above + block.replace(REDIS, url),
+                str(page),
+                "exec",
+                ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
             )
             if code.co_flags & inspect.CO_COROUTINE:
                 runner.run(eval(code, vars(module)))

@@ -13,9 +13,10 @@ from headrace.ids import new_id
 from headrace.job import NewJob
 from headrace_redis import RedisBroker
 from headrace_redis.keys import SUFFIXES
-from tests.servers import REDIS_SERVERS, ClusterServer, RedisServer, SentinelServer
+from tests.servers import REDIS_SERVERS, ClusterServer, RedisServer, SentinelServer, free_port
 
 Binary: TypeAlias = Callable[[str], Path]
+Start: TypeAlias = Callable[..., RedisServer]
 Connect: TypeAlias = Callable[[str], Awaitable[RedisBroker]]
 SETUPS = [*sorted(REDIS_SERVERS), "cluster", "sentinel"]
 LASTING = {"cfg", "h"}
@@ -63,11 +64,24 @@ def valkey(binary: Binary, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def own_valkey(binary: Binary, tmp_path: Path) -> Iterator[RedisServer]:
+def start(binary: Binary, tmp_path: Path) -> Iterator[Start]:
+    """Start servers of the test's own."""
+    with ExitStack() as stack:
+
+        def begin(name: str = "valkey-9.1", **options: str) -> RedisServer:
+            folder = tmp_path / str(free_port())
+            settings = {key.replace("_", "-"): value for key, value in options.items()}
+            server = RedisServer(binary(name), folder, **settings)
+            stack.callback(server.stop)
+            return server.start()
+
+        yield begin
+
+
+@pytest.fixture
+def own_valkey(start: Start) -> RedisServer:
     """A server of the test's own, to be set up, filled and broken."""
-    server = RedisServer(binary("valkey-9.1"), tmp_path / "own").start()
-    yield server
-    server.stop()
+    return start()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Broker URLs: every form and option, and errors that say which part is wrong and tell no secret."""
+"""Broker URLs: every form and option, and errors that name the part and tell no secret."""
 
 from __future__ import annotations
 

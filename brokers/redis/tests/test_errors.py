@@ -37,15 +37,16 @@ from headrace_redis.errors import QueueLost, mapped, translate
         ("WRONGPASS invalid username-password pair or user is disabled.", AuthFailed),
         ("NOPERM this user has no permissions to run the 'info' command", AuthFailed),
         # Redis 6.2 wraps the errors of commands in a script.
-        ("Error running script (call to f_1a): @user_script:9: -OOM command not allowed", Overloaded),
-        ("Error running script (call to f_1a): @user_script:9: @user_script: 9: "
-         "-READONLY You can't write", Unavailable),
+        ("Error running script (call to f_1a): @user_script:9: -OOM not allowed", Overloaded),
+        ("Error running script: @user_script:9: @user_script: 9: -READONLY You", Unavailable),
         ("user_script:3: NOGROUP No such key script: 1a, on @user_script:3.", QueueLost),
+        ("ACL failure in script: User app has no permissions to run 'hset'", AuthFailed),
+        ("Error: @user_script:9: The user executing the script can't run this command", AuthFailed),
         ("ERR unknown command 'XAUTOCLAIM'", BrokerError),
         ("BUSYGROUP Consumer Group name already exists", BrokerError),
         ("ERR the value OOMPH is not allowed", BrokerError),
     ],
-)  # fmt: skip
+)
 def test_the_server_says_in_a_code_what_happened(text: str, kind: type[BrokerError]) -> None:
     error = translate(driver.ResponseError(text))
     assert type(error) is kind

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
-from brokers.redis.tests.conftest import Binary, Connect
+from brokers.redis.tests.conftest import Connect, Start
 from headrace import AuthFailed, Unavailable, Unsupported, Verdict
 from headrace.broker import QueueSpec
 from headrace_redis import RedisBroker
 from headrace_redis.examination import judge, read_info
 from tests.conftest import records_of
-from tests.servers import RedisServer, free_port
-
-Start: TypeAlias = Callable[..., RedisServer]
+from tests.servers import free_port
 
 WELL = {
     "redis_version": "7.2.4",
@@ -78,21 +73,6 @@ def test_a_server_that_says_nothing_is_refused_for_its_version() -> None:
 def test_info_is_read_by_name() -> None:
     reply = b"# Server\r\nredis_version:7.0\r\nexecutable:/a:b\r\n\r\nrole:master\r\n"
     assert read_info(reply) == {"redis_version": "7.0", "executable": "/a:b", "role": "master"}
-
-
-@pytest.fixture
-def start(binary: Binary, tmp_path: Path) -> Iterator[Start]:
-    """Start servers of the test's own."""
-    with ExitStack() as stack:
-
-        def begin(name: str = "valkey-9.1", **options: str) -> RedisServer:
-            folder = tmp_path / str(free_port())
-            settings = {key.replace("_", "-"): value for key, value in options.items()}
-            server = RedisServer(binary(name), folder, **settings)
-            stack.callback(server.stop)
-            return server.start()
-
-        yield begin
 
 
 pytestmark = pytest.mark.anyio

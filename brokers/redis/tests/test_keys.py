@@ -9,16 +9,14 @@ from typing import Any
 import pytest
 from redis.crc import key_slot
 
+from brokers.redis.tests.conftest import Connect, job
 from headrace.broker import QueueSpec
 from headrace.ids import new_id
 from headrace.outcome import Dead, Done
 from headrace_redis.keys import GROUP, LUA, SUFFIXES, channel, lane, queue_prefix, queues
-from brokers.redis.tests.conftest import Connect, job
 from tests.servers import RedisServer
 
-SCRIPTS = sorted(
-    (one.name, one.read_text()) for one in (files("headrace_redis") / "lua").iterdir()
-)  # fmt: skip
+SCRIPTS = sorted((one.name, one.read_text()) for one in (files("headrace_redis") / "lua").iterdir())
 
 
 def test_all_keys_of_a_queue_are_in_one_slot() -> None:
@@ -104,5 +102,3 @@ async def test_queues_of_different_prefixes_know_nothing_of_each_other(
         [lease] = await broker.claim(queue, "w", 10, 0)
         assert lease.body == body
         await broker.settle([Done(lease)])
-    
-

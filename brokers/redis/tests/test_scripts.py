@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 import headrace_redis
+from brokers.redis.tests.conftest import Connect, job
 from headrace.broker import QueueSpec
 from headrace.outcome import Done
 from headrace_redis import scripts
 from headrace_redis.keys import LUA
 from headrace_redis.scripts import Script
-from brokers.redis.tests.conftest import Connect, job
 from tests.servers import RedisServer
 
 SCRIPTS = {name: one for name, one in vars(scripts).items() if isinstance(one, Script)}
-SOURCES = [one for one in Path(headrace_redis.__file__).parent.glob("*.py")]
+SOURCES = list(Path(headrace_redis.__file__).parent.glob("*.py"))
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -38,6 +38,9 @@ _KINDS: dict[str, type[BrokerError]] = {
 
 _CODE = re.compile(r"(?:^|\s|-|')(" + "|".join(_KINDS) + r")\b")
 
+_MAY_NOT = re.compile(r"ACL failure in script|The user executing the script can't")
+"""A missing right inside a script has no code: as Redis 7 and Valkey say it, and Redis 6.2."""
+
 _AUTH = (
     driver.AuthenticationError,
     driver.AuthenticationWrongNumberOfArgsError,
@@ -69,6 +72,8 @@ def translate(error: driver.RedisError) -> BrokerError:
     if isinstance(error, driver.BusyLoadingError | driver.OutOfMemoryError):
         return (Overloaded if isinstance(error, driver.OutOfMemoryError) else Unavailable)(text)
     if isinstance(error, driver.ResponseError):
+        if _MAY_NOT.search(str(error)):
+            return AuthFailed(text)
         code = _CODE.search(str(error))
         # redis-py cuts the codes that it has classes for off the text.
         return (_KINDS[code[1]] if code else _by_class(error))(text)
