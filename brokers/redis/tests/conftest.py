@@ -127,4 +127,5 @@ def is_leaked(client: Any, key: str) -> bool:
 
 def job(job_id: str | None = None, **fields: Any) -> NewJob:
     """Return a job to be enqueued."""
-    return NewJob(**{"id": job_id or new_id(), "body": b"body", **fields})
+    values: dict[str, Any] = {"id": job_id or new_id(), "body": b"body", **fields}
+    return NewJob(**values)
