@@ -22,6 +22,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NEEDS_A_PACKAGE = "from my_package"
+REDIS = "redis://localhost:6379/0"
+"""Where examples that need a server look for it: they get one of their own."""
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:
@@ -34,10 +36,26 @@ def with_python(page: Path) -> bool:
     return any(NEEDS_A_PACKAGE not in block for block in blocks(page, "python"))
 
 
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """Start a server, or skip the test visibly."""
+    pytest.importorskip("headrace_redis")
+    from tests.servers import REDIS_SERVERS, RedisServer
+
+    binary = REDIS_SERVERS["valkey-9.1"]()
+    if binary is None:
+        pytest.skip("there is no server here")
+    server = RedisServer(binary, tmp_path / "server").start()
+    yield server.url
+    server.stop()
+
+
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if with_python(page)], ids=lambda page: page.stem
 )
-def test_the_examples_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_run(
+    page: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     module = types.ModuleType("example")
     monkeypatch.setitem(sys.modules, "example", module)
     text = page.read_text()
@@ -47,8 +65,12 @@ def test_the_examples_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 continue
             # Line numbers as on the page, so that a failure shows where it is.
             above = text[: text.index(block)].count("\n")
+            url = request.getfixturevalue("redis_url") if REDIS in block else REDIS
             code: Any = compile(
-                "\n" * above + block, str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+                "\n" * above + block.replace(REDIS, url),
+                str(page),
+                "exec",
+                ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
             )
             if code.co_flags & inspect.CO_COROUTINE:
                 runner.run(eval(code, vars(module)))

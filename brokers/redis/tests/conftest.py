@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,13 +12,17 @@ import pytest
 
 from headrace import Queue, RetryPolicy, Worker, current_job
 from headrace.ids import new_id
+from headrace.job import NewJob
+from headrace_redis import RedisBroker
 from headrace_redis.keys import SUFFIXES
 from tests.ledger import Ledger
 from tests.proxy import Proxy
-from tests.servers import REDIS_SERVERS, ClusterServer, RedisServer, SentinelServer
+from tests.servers import REDIS_SERVERS, ClusterServer, RedisServer, SentinelServer, free_port
 
 Binary: TypeAlias = Callable[[str], Path]
 Working: TypeAlias = Callable[..., AbstractAsyncContextManager[Worker]]
+Start: TypeAlias = Callable[..., RedisServer]
+Connect: TypeAlias = Callable[[str], Awaitable[RedisBroker]]
 SETUPS = [*sorted(REDIS_SERVERS), "cluster", "sentinel"]
 LASTING = {"cfg", "h"}
 """What remains of a queue for ever: its settings, and how far its housekeeping came."""
@@ -65,17 +69,39 @@ def valkey(binary: Binary, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def own(binary: Binary, tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
-    """Starts servers of a test's own, given options of their configuration."""
+def start(binary: Binary, tmp_path: Path) -> Iterator[Start]:
+    """Start servers of the test's own."""
     with ExitStack() as stack:
 
-        def start(**options: str) -> RedisServer:
-            folder = tmp_path / f"server-{len(list(tmp_path.iterdir()))}"
-            server = RedisServer(binary("valkey-9.1"), folder, **options)
+        def begin(name: str = "valkey-9.1", **options: str) -> RedisServer:
+            folder = tmp_path / str(free_port())
+            settings = {key.replace("_", "-"): value for key, value in options.items()}
+            server = RedisServer(binary(name), folder, **settings)
             stack.callback(server.stop)
             return server.start()
 
-        yield start
+        yield begin
+
+
+@pytest.fixture
+def own_valkey(start: Start) -> RedisServer:
+    """A server of the test's own, to be set up, filled and broken."""
+    return start()
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Return opened brokers, and close them behind the test."""
+    brokers: list[RedisBroker] = []
+
+    async def opened(url: str) -> RedisBroker:
+        brokers.append(RedisBroker(url))
+        await brokers[-1].open()
+        return brokers[-1]
+
+    yield opened
+    for broker in brokers:
+        await broker.close()
 
 
 @pytest.fixture
@@ -166,8 +192,16 @@ def keys(valkey: RedisServer, leaks: Callable[[], set[str]]) -> Iterator[Any]:
 
 def is_leaked(client: Any, key: str) -> bool:
     """Tell whether a key stays although no job is left."""
+    if key.endswith(":queues"):
+        return False
     suffix = key.rpartition("}:")[2]
     known = any(suffix.startswith(own) for own in SUFFIXES.values())
     empty_lane = client.type(key) == "stream" and client.xlen(key) == 0
-    lasting = suffix in LASTING or key.endswith(":queues") or empty_lane
+    lasting = suffix in LASTING or empty_lane
     return not known or not (lasting or client.ttl(key) >= 0)
+
+
+def job(job_id: str | None = None, **fields: Any) -> NewJob:
+    """Return a job to be enqueued."""
+    values: dict[str, Any] = {"id": job_id or new_id(), "body": b"body", **fields}
+    return NewJob(**values)

@@ -27,9 +27,9 @@ LONGEST_SCRIPT = 50_000
 
 
 async def test_10_000_jobs_that_are_due_at_one_instant_are_neither_early_nor_lost(
-    own: Callable[..., RedisServer], make: Make, working: Working
+    start: Callable[..., RedisServer], make: Make, working: Working
 ) -> None:
-    server, clock, jobs = own(), SystemClock(), 10_000
+    server, clock, jobs = start(), SystemClock(), 10_000
     queue = make(server.url, result_ttl=60)
     instant, done = 0.0, Ledger()
 
@@ -72,9 +72,9 @@ async def test_waiters_whose_subscription_is_killed_learn_of_every_result(
 
 
 async def test_who_may_not_subscribe_asks_again(
-    own: Callable[..., RedisServer], make: Make, working: Working
+    start: Callable[..., RedisServer], make: Make, working: Working
 ) -> None:
-    server = own()
+    server = start()
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "default", "-subscribe")
     queue = make(server.url)

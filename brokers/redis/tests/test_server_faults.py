@@ -20,7 +20,7 @@ from tests.servers import RedisServer, free_port
 
 Working: TypeAlias = Any
 Make: TypeAlias = Callable[..., Queue]
-Own: TypeAlias = Callable[..., RedisServer]
+Start: TypeAlias = Callable[..., RedisServer]
 LOST = "the server had lost the queue, it is declared again"
 JOBS = 200
 
@@ -157,9 +157,9 @@ async def test_a_group_that_is_missing_holds_up_no_other_lane(
 
 
 async def test_a_server_that_is_killed_and_comes_back_lost_nothing_that_was_accepted(
-    own: Own, make: Make, ledger: Ledger, working: Working
+    start: Start, make: Make, ledger: Ledger, working: Working
 ) -> None:
-    server = own(appendonly="yes", appendfsync="always")
+    server = start(appendonly="yes", appendfsync="always")
     loop = asyncio.get_running_loop()
     async with Proxy(server.port) as proxy:
         queue = make(proxy.url, lease=3.0, max_deliveries=20)
@@ -195,9 +195,9 @@ async def test_a_server_that_is_killed_and_comes_back_lost_nothing_that_was_acce
 
 
 async def test_a_full_server_takes_no_jobs_but_outcomes(
-    own: Own, make: Make, ledger: Ledger, working: Working
+    start: Start, make: Make, ledger: Ledger, working: Working
 ) -> None:
-    server = own()
+    server = start()
     queue = make(server.url, lease=2.0)
     held = Held(queue, ledger)
 
@@ -314,7 +314,7 @@ def allow(client: Any) -> None:
     ],
 )
 async def test_a_worker_survives_a_server_that_refuses(
-    own: Own,
+    start: Start,
     make: Make,
     working: Working,
     caplog: pytest.LogCaptureFixture,
@@ -322,7 +322,7 @@ async def test_a_worker_survives_a_server_that_refuses(
     end: Callable[[Any], None],
     kind: type[BrokerError],
 ) -> None:
-    server = own()
+    server = start()
     (server.folder / "dump.rdb").mkdir()
     queue = make(server.url)
     async with queue, working(queue) as worker:
@@ -350,8 +350,10 @@ async def insisted(queue: Queue) -> None:
             return
 
 
-async def test_a_server_that_still_loads_is_unavailable(own: Own, make: Make) -> None:
-    server = own(**{"enable-debug-command": "yes", "loading-process-events-interval-bytes": "1024"})
+async def test_a_server_that_still_loads_is_unavailable(start: Start, make: Make) -> None:
+    server = start(
+        **{"enable-debug-command": "yes", "loading-process-events-interval-bytes": "1024"}
+    )
     async with make(server.url) as queue:
         with server.client() as client:
             client.execute_command("DEBUG", "POPULATE", "200", "filler", "1000")
@@ -371,8 +373,8 @@ async def test_a_server_that_still_loads_is_unavailable(own: Own, make: Make) ->
         await insisted(queue)
 
 
-async def test_a_wrong_password_is_told_at_once(own: Own, make: Make) -> None:
-    server = own(requirepass="secret")
+async def test_a_wrong_password_is_told_at_once(start: Start, make: Make) -> None:
+    server = start(requirepass="secret")
     for url in (server.url, server.url.replace("//", "//:wrong@")):
         with pytest.raises(AuthFailed):
             await make(url).open()

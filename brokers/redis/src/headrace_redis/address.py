@@ -107,11 +107,14 @@ def parse_address(url: str) -> Address:
     kind = _KINDS.get(parts.scheme)
     if kind is None:
         raise _invalid(url, f"the schemes are {', '.join(_KINDS)}")
+    if "@" in parts.path + parts.query + parts.fragment:
+        # A password with one of these in it was cut in two: nothing of what follows may show.
+        raise _invalid(url, "percent-encode / ? # @ in the user name, the password and options")
     try:
         return _address(url, kind, parts)
     except InvalidURL:
         raise
-    except (ValueError, InvalidOption) as error:
+    except ValueError as error:
         raise _invalid(url, str(error)) from None
 
 
@@ -133,12 +136,12 @@ def _address(url: str, kind: Kind, parts: SplitResult) -> Address:
         "password": unquote(password) or None,
         "tls": parts.scheme == "rediss" or _yes("tls", options.get("tls", "no")),
         "track": _yes("track", options.get("track", "yes")),
-        "db": int(options.get("db", 0)),
+        "db": _number("db", options.get("db", "0")),
     }
     for name in ("tls_ca", "tls_cert", "tls_key", "sentinel_username", "sentinel_password"):
         fields[name] = options.get(name)
     if "timeout" in options:
-        fields["timeout"] = seconds(float(options["timeout"]), name="timeout")
+        fields["timeout"] = _timeout(options["timeout"])
     if "prefix" in options:
         fields["prefix"] = _prefix(options["prefix"])
     return Address(**{**fields, **_place(kind, netloc, parts.path, "db" in options)})
@@ -150,9 +153,12 @@ def _place(kind: Kind, netloc: str, path: str, db_is_given: bool) -> dict[str, A
         if netloc or not path.strip("/"):
             message = "a socket is written unix:///path/to/the.sock"
             raise ValueError(message)
-        return {"path": path}
+        return {"path": unquote(path)}
     default = SENTINEL_PORT if kind is Kind.SENTINEL else DEFAULT_PORT
     fields: dict[str, Any] = {"hosts": tuple(_host(text, default) for text in netloc.split(","))}
+    if kind is Kind.SERVER and len(fields["hosts"]) > 1:
+        message = "one server has one host: redis+sentinel:// and redis+cluster:// take more"
+        raise ValueError(message)
     steps = [unquote(step) for step in path.split("/") if step]
     if kind is Kind.SENTINEL:
         if not steps:
@@ -160,7 +166,7 @@ def _place(kind: Kind, netloc: str, path: str, db_is_given: bool) -> dict[str, A
             raise ValueError(message)
         fields["primary"] = steps.pop(0)
     if steps and not db_is_given:
-        fields["db"] = int(steps.pop(0))
+        fields["db"] = _number("db", steps.pop(0))
     if steps or (kind is Kind.CLUSTER and fields.get("db")):
         message = f"what is {steps[0] if steps else 'a database in a cluster'!r}?"
         raise ValueError(message)
@@ -173,7 +179,25 @@ def _host(text: str, default: int) -> tuple[str, int]:
         port = port.removeprefix(":")
     else:
         host, _, port = text.partition(":")
-    return host or "localhost", int(port) if port else default
+    return host or "localhost", _number("port", port) if port else default
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 0xFFFF):
+        message = f"{name} is a number from 0 to 65535"
+        raise ValueError(message)
+    return int(text)
+
+
+def _timeout(text: str) -> float:
+    try:
+        timeout = seconds(float(text), name="timeout")
+    except (ValueError, InvalidOption):
+        timeout = 0.0
+    if timeout <= 0:
+        message = f"timeout is a number of seconds, more than 0, not {text!r}"
+        raise ValueError(message)
+    return timeout
 
 
 def _prefix(text: str) -> str:

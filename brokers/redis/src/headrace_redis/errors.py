@@ -38,6 +38,9 @@ _KINDS: dict[str, type[BrokerError]] = {
 
 _CODE = re.compile(r"(?:^|\s|-|')(" + "|".join(_KINDS) + r")\b")
 
+_MAY_NOT = re.compile(r"ACL failure in script|The user executing the script can't")
+"""A missing right inside a script has no code: as Redis 7 and Valkey say it, and Redis 6.2."""
+
 _AUTH = (
     driver.AuthenticationError,
     driver.AuthenticationWrongNumberOfArgsError,
@@ -63,20 +66,30 @@ def mapped() -> Generator[None]:
 
 def translate(error: driver.RedisError) -> BrokerError:
     """Return what an error of the driver means."""
-    text = _text(error)
-    if isinstance(error, _AUTH):
-        return AuthFailed(text)
-    if isinstance(error, driver.BusyLoadingError | driver.OutOfMemoryError):
-        return (Overloaded if isinstance(error, driver.OutOfMemoryError) else Unavailable)(text)
+    return _kind(error)(_text(error))
+
+
+def _kind(error: driver.RedisError) -> type[BrokerError]:
     if isinstance(error, driver.ResponseError):
-        code = _CODE.search(str(error))
-        # redis-py cuts the codes that it has classes for off the text.
-        return (_KINDS[code[1]] if code else _by_class(error))(text)
+        return _by_code(error)
+    if isinstance(error, _AUTH):
+        return AuthFailed
     if isinstance(error, driver.ConnectionError | driver.TimeoutError):
-        return (Unavailable if _NEVER_SENT.search(str(error)) else OutcomeUnknown)(text)
+        loading = isinstance(error, driver.BusyLoadingError)
+        return Unavailable if loading or _NEVER_SENT.search(str(error)) else OutcomeUnknown
     if isinstance(error, driver.InvalidResponse):
-        return OutcomeUnknown(text)
-    return _by_class(error)(text)
+        return OutcomeUnknown
+    return _by_class(error)
+
+
+def _by_code(error: driver.ResponseError) -> type[BrokerError]:
+    # redis-py cuts the codes that it has classes for off the text.
+    if isinstance(error, _AUTH) or _MAY_NOT.search(str(error)):
+        return AuthFailed
+    if isinstance(error, driver.OutOfMemoryError):
+        return Overloaded
+    code = _CODE.search(str(error))
+    return _KINDS[code[1]] if code else _by_class(error)
 
 
 def _by_class(error: driver.RedisError) -> type[BrokerError]:

@@ -1,0 +1,66 @@
+"""A worker as a consumer: what it took although nobody waits any more is not lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from brokers.redis.tests.conftest import Connect, job
+from headrace.broker import Control, QueueSpec
+from headrace.outcome import Done
+from headrace_redis.consumer import Consumer
+from tests.servers import RedisServer
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_jobs_of_a_claim_that_is_cancelled_go_to_another_worker(
+    own_valkey: RedisServer, connect: Connect
+) -> None:
+    broker = await connect(own_valkey.url)
+    await broker.declare(QueueSpec(name="q", lease=60.0))
+    for turn in range(20):
+        await broker.enqueue("q", [job(f"a{turn}")], batch=f"{turn}")
+        claiming = asyncio.create_task(broker.claim("q", "w", 1, 5))
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        claiming.cancel()
+        [answer] = await asyncio.gather(claiming, return_exceptions=True)
+        if isinstance(answer, BaseException):
+            [lease] = await broker.claim("q", "v", 1, 5)
+        else:
+            [lease] = answer
+        assert (lease.id, lease.deliveries) == (f"a{turn}", 1)
+        assert await broker.settle([Done(lease)]) == [True]
+
+
+async def test_what_the_server_gave_in_a_lost_reply_is_handed_out(
+    own_valkey: RedisServer, connect: Connect
+) -> None:
+    broker = await connect(own_valkey.url)
+    await broker.declare(QueueSpec(name="q", lease=60.0))
+    await broker.enqueue("q", [job("a"), job("b")], batch="1")
+    [known] = await broker.claim("q", "w", 1, 0)
+    with own_valkey.client() as client:
+        client.xreadgroup("w", "w", {f"headrace:{{q}}:s{known.priority}": ">"}, count=1)
+    consumer: Consumer = broker._consumers["q", "w"]
+    consumer._doubt()
+    [lease] = await broker.claim("q", "w", 10, 0)
+    assert {known.id, lease.id} == {"a", "b"}
+    assert await broker.claim("q", "w", 10, 0) == []
+    assert await broker.settle([Done(known), Done(lease)]) == [True, True]
+
+
+async def test_a_paused_queue_is_served_when_it_goes_on(
+    own_valkey: RedisServer, connect: Connect
+) -> None:
+    broker = await connect(own_valkey.url)
+    await broker.declare(QueueSpec(name="q"))
+    await broker.control("q", Control.PAUSE)
+    await broker.enqueue("q", [job("a")], batch="1")
+    assert await broker.claim("q", "w", 1, 0.3) == []
+    claiming = asyncio.create_task(broker.claim("q", "w", 1, 10))
+    await broker.control("q", Control.RESUME)
+    [lease] = await claiming
+    assert lease.id == "a"
