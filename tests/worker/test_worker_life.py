@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -18,12 +18,13 @@ from headrace import (
     InvalidTask,
     JobState,
     MemoryBroker,
+    OutcomeUnknown,
     Overloaded,
     Queue,
     Unavailable,
     Worker,
 )
-from headrace.job import NewJob
+from headrace.job import Lease, NewJob
 from headrace.testing import FaultyBroker, ManualClock
 from tests.conftest import Working, records_of
 
@@ -367,3 +368,25 @@ async def test_a_bug_in_a_service_is_not_hidden(
         await running
     assert caught.group_contains(ZeroDivisionError)
     assert await job.status() is JobState.QUEUED, "its jobs are given back all the same"
+
+
+class AsksRecorder(FaultyBroker):
+    """Remembers how many jobs were asked for."""
+
+    asked: ClassVar[list[int]] = []
+
+    async def claim(self, queue: str, worker: str, limit: int, wait: float) -> list[Lease]:
+        self.asked.append(limit)
+        return await super().claim(queue, worker, limit, wait)
+
+
+async def test_after_a_failed_claim_it_asks_for_fewer(
+    broker: MemoryBroker, clock: ManualClock, working: Working
+) -> None:
+    recorder = AsksRecorder(broker)
+    recorder.asked.clear()
+    recorder.fail("claim", OutcomeUnknown("the reply was cut"), times=3)
+    async with Queue(recorder) as queue, working(queue, concurrency=8, prefetch=0):
+        await clock.advance(30.0)
+    assert recorder.asked[:4] == [8, 4, 2, 1]
+    assert recorder.asked[-1] == 8, "it grows again"

@@ -21,7 +21,7 @@ RULES = {
     for text in re.findall(r"^ACL SETUSER [^`]*", PAGE.read_text(), re.MULTILINE)
 }
 CALL = re.compile(
-    r"""call\(\s*'(?P<command>[A-Z]+)'(?:,\s*'(?P<below>STREAM|GROUPS|CONSUMERS|CREATE|DELCONSUMER)')?"""
+    r"""(?:call|indexed|try)\(\s*'(?P<command>[A-Z]+)'(?:,\s*'(?P<below>STREAM|GROUPS|CONSUMERS|CREATE|DELCONSUMER)')?"""
 )
 DRIVER = {"eval", "evalsha", "subscribe", "client|setname"}
 PLAIN = {"ping", "info", "sadd", "smembers", "hmget", "xreadgroup"}

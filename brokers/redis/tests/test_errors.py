@@ -70,7 +70,7 @@ def test_the_server_says_in_a_code_what_happened(text: str, kind: type[BrokerErr
         (driver.AuthorizationError("no"), AuthFailed),
         (driver.NoPermissionError("this user has no permissions"), AuthFailed),
         (driver.ResponseError("something new"), BrokerError),
-        (driver.InvalidResponse("nonsense"), BrokerError),
+        (driver.InvalidResponse("nonsense"), OutcomeUnknown),
         (driver.DataError("of no type"), BrokerError),
     ],
 )

@@ -82,7 +82,9 @@ async def test_a_queue_that_the_server_lost_is_declared_again(
     assert await broker.enqueue("q", [job("b")], batch="2") == [None]
     assert "b" in [one.id for one in await broker.claim("q", "v", 10, 1)]
     errors = [one for one in records_of(caplog) if one.levelname == "ERROR"]
-    assert {one.getMessage() for one in errors} <= {"the server lost the queue, declaring it again"}
+    assert {one.getMessage() for one in errors} <= {
+        "the server had lost the queue, it is declared again"
+    }
 
 
 async def test_a_unix_socket_leads_to_the_same_server(start: Start, connect: Connect) -> None:

@@ -51,6 +51,7 @@ class Source:
         self._tally = tally
         self._backoff = Backoff("consumer", queue.name)
         self._retry_at = 0.0
+        self._failures = 0
         self.scheduler = Scheduler(queue)
         self.settler = Settler(queue.broker, queue.name, self.held, tally, changed)
         self.heartbeat = Heartbeat(queue.broker, queue.name, queue.spec.lease, self.held)
@@ -70,11 +71,15 @@ class Source:
             await clock.sleep(min(pause, wait))
             return []
         try:
-            leases = await self._broker.claim(self.queue.name, self._worker, limit, wait)
+            # A link that breaks under large replies may carry small ones.
+            asked = max(1, limit >> self._failures)
+            leases = await self._broker.claim(self.queue.name, self._worker, asked, wait)
         except Exception as error:  # noqa: BLE001 - a plug-in that leaks must not end the worker
             self._retry_at = clock.monotonic() + self._backoff.failed(error)
+            self._failures += 1
             return []
         self._backoff.succeeded()
+        self._failures = max(0, self._failures - 1)
         return [self._take(lease) for lease in leases]
 
     def _take(self, lease: Lease) -> Run:
