@@ -14,7 +14,7 @@ from tests.servers import RedisServer, free_port
 def rig_of(url: str) -> Rig:
     return Rig(
         connect=lambda: RedisBroker(url),
-        lease=1.0,
+        lease=1.5,
         patience=0.3,
         examples=5,
         unreachable=lambda: RedisBroker(f"redis://:secret@127.0.0.1:{free_port()}"),

@@ -26,6 +26,7 @@ LONGEST_SCRIPT = 50_000
 """Microseconds for which one script may hold up the server."""
 
 
+@pytest.mark.bounds
 async def test_10_000_jobs_that_are_due_at_one_instant_are_neither_early_nor_lost(
     start: Callable[..., RedisServer], make: Make, working: Working
 ) -> None:

@@ -119,6 +119,7 @@ async def site(
         process.wait()
 
 
+@pytest.mark.bounds
 @pytest.mark.parametrize("site", [5.0], indirect=True)
 async def test_the_jobs_of_a_killed_worker_are_done_by_another(site: Site) -> None:
     """100 running jobs of 1,000, one second each: M1."""
