@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, SSLConnection
+from redis.asyncio import ConnectionPool, Redis, RedisCluster, SSLConnection
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import Connection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
@@ -24,7 +25,7 @@ CONNECTIONS = 16
 """For verbs that answer at once; more callers wait for one of these."""
 
 UNBOUNDED = 1 << 16
-"""Connections where the driver has no pool that lets callers wait: it would refuse them."""
+"""What the driver's pools are told: they refuse callers rather than let them wait."""
 
 
 class Server:
@@ -40,9 +41,10 @@ class Server:
 
     def __init__(self, address: Address, longest_read: float) -> None:
         self._address = address
-        self._calls = _client(address, CONNECTIONS, address.timeout)
-        self._renewals = _client(address, 1, address.timeout)
-        self._reads = _client(address, UNBOUNDED, longest_read + address.timeout)
+        self._free = asyncio.Semaphore(CONNECTIONS)
+        self._calls = _client(address, address.timeout)
+        self._renewals = _client(address, address.timeout)
+        self._reads = _client(address, longest_read + address.timeout)
 
     async def run(self, script: Script, queue: str, *args: bytes | str | float) -> Any:
         """Run a script on a queue, given its prefix, and return the raw reply.
@@ -50,8 +52,9 @@ class Server:
         Raises:
             BrokerError: See `errors`.
         """
-        with mapped():
-            return await _evaluate(self._calls, script, queue, args)
+        async with self._free:
+            with mapped():
+                return await _evaluate(self._calls, script, queue, args)
 
     async def renew(self, script: Script, queue: str, *args: bytes | str | float) -> Any:
         """Do the same on the connection that is kept for renewals."""
@@ -64,8 +67,9 @@ class Server:
         Raises:
             BrokerError: See `errors`.
         """
-        with mapped():
-            return await self._calls.execute_command(*args)
+        async with self._free:
+            with mapped():
+                return await self._calls.execute_command(*args)
 
     async def read(self, *args: bytes | str | float) -> Any:
         """Run one command that blocks. Never cancel it: what it was given would be lost.
@@ -97,10 +101,10 @@ def subscriber(address: Address) -> Client:
         # A message that is published anywhere in a cluster arrives at every node.
         host, port = address.hosts[0]
         return Redis(host=host, port=port, ssl=address.tls, **_tls(address), **_options(address))
-    return _client(address, 1, address.timeout)
+    return _client(address, address.timeout)
 
 
-def _client(address: Address, connections: int, timeout: float) -> Client:
+def _client(address: Address, timeout: float) -> Client:
     options = {**_options(address), "socket_timeout": timeout}
     makers: dict[Kind, Callable[..., Client]] = {
         Kind.SERVER: _one_server,
@@ -108,7 +112,7 @@ def _client(address: Address, connections: int, timeout: float) -> Client:
         Kind.SENTINEL: _sentinel,
         Kind.CLUSTER: _cluster,
     }
-    client = makers[address.kind](address, connections, options)
+    client = makers[address.kind](address, options)
     _answer_raw(client)
     return client
 
@@ -123,6 +127,7 @@ def _options(address: Address) -> dict[str, Any]:
         "socket_timeout": address.timeout,
         "socket_connect_timeout": address.timeout,
         "socket_keepalive": True,
+        "max_connections": UNBOUNDED,
         "retry": Retry(NoBackoff(), 0),
     }
 
@@ -139,22 +144,18 @@ def _tls(address: Address) -> dict[str, Any]:
     }
 
 
-def _pool(connections: int, timeout: float, **options: Any) -> BlockingConnectionPool:
-    return BlockingConnectionPool(max_connections=connections, timeout=timeout, **options)
-
-
-def _one_server(address: Address, connections: int, options: dict[str, Any]) -> Client:
+def _one_server(address: Address, options: dict[str, Any]) -> Client:
     host, port = address.hosts[0]
     kind = SSLConnection if address.tls else Connection
     options |= {"host": host, "port": port, "db": address.db, "connection_class": kind}
-    return Redis.from_pool(_pool(connections, address.timeout, **options, **_tls(address)))
+    return Redis.from_pool(ConnectionPool(**options, **_tls(address)))
 
 
-def _socket(address: Address, connections: int, options: dict[str, Any]) -> Client:
+def _socket(address: Address, options: dict[str, Any]) -> Client:
     options |= {"path": address.path, "db": address.db}
     options["connection_class"] = UnixDomainSocketConnection
     del options["socket_keepalive"]
-    return Redis.from_pool(_pool(connections, address.timeout, **options))
+    return Redis.from_pool(ConnectionPool(**options))
 
 
 class _FoundByOthers(Redis):
@@ -167,7 +168,7 @@ class _FoundByOthers(Redis):
             await sentinel.aclose()
 
 
-def _sentinel(address: Address, _: int, options: dict[str, Any]) -> Client:
+def _sentinel(address: Address, options: dict[str, Any]) -> Client:
     secure = {"ssl": True, **_tls(address)} if address.tls else {}
     own = {
         **options,
@@ -176,14 +177,13 @@ def _sentinel(address: Address, _: int, options: dict[str, Any]) -> Client:
         "password": address.sentinel_password,
     }
     sentinel: Client = cast("Any", Sentinel)(address.hosts, sentinel_kwargs=own)
-    options |= {"db": address.db, "max_connections": UNBOUNDED, **secure}
+    options |= {"db": address.db, **secure}
     return sentinel.master_for(address.primary, redis_class=_FoundByOthers, **options)
 
 
-def _cluster(address: Address, _: int, options: dict[str, Any]) -> Client:
+def _cluster(address: Address, options: dict[str, Any]) -> Client:
     return RedisCluster(
         startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
-        max_connections=UNBOUNDED,
         ssl=address.tls,
         **_tls(address),
         **options,
