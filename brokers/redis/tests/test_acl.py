@@ -127,3 +127,21 @@ async def test_keys_of_another_prefix_are_out_of_reach(
     broker = await connect(f"{login(own_valkey, 'worker')}?prefix=other")
     with pytest.raises(AuthFailed):
         await broker.declare(QueueSpec(name="q"))
+
+
+@pytest.mark.anyio
+async def test_without_xpending_no_lease_looks_lost(
+    own_valkey: RedisServer, connect: Connect
+) -> None:
+    broker = await connect(login(own_valkey, "worker"))
+    await broker.declare(QueueSpec(name="q", lease=30.0))
+    await broker.enqueue("q", [job("a")], batch="1")
+    leases = await broker.claim("q", "w", 1, 0)
+    with own_valkey.client() as client:
+        client.execute_command("ACL", "SETUSER", "worker", "-xpending")
+    with pytest.raises(AuthFailed):
+        await broker.renew(leases)
+    with pytest.raises(AuthFailed):
+        await broker.cancel("q", ["a"])
+    with pytest.raises(AuthFailed):
+        await broker.settle([Release(leases[0])])

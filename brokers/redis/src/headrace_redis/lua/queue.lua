@@ -124,10 +124,18 @@ local function read(lane, entry)
   return found[2]
 end
 
--- Returns the row of a leased entry: id, consumer, idle ms, deliveries; or nil.
+-- Returns rows of leased entries: id, consumer, idle ms, deliveries. None without a group; any other
+-- trouble, a right that is missing, ends the script: it must not look as if nothing were leased.
+local function rows_of(lane, ...)
+  local rows = redis.pcall('XPENDING', LANE .. lane, GROUP, ...)
+  if rows.err and not string.find(rows.err, 'NOGROUP', 1, true) then
+    error(rows.err)
+  end
+  return rows.err and {} or rows
+end
+
 local function row_of(lane, entry)
-  local rows = redis.pcall('XPENDING', LANE .. lane, GROUP, entry, entry, 1)
-  return not rows.err and rows[1] or nil
+  return rows_of(lane, entry, entry, 1)[1]
 end
 
 local function expired(fields)

@@ -3,13 +3,10 @@
 -- Returns: for each 0 lost, 1 kept, 2 kept and to be cancelled.
 local consumer, leases = ARGV[1], cmsgpack.unpack(ARGV[2])
 
-local function rows_of(lane)
+local function deliveries_in(lane)
   local deliveries, start = {}, '-'
   repeat
-    local rows = redis.pcall('XPENDING', LANE .. lane, GROUP, start, '+', 1000, consumer)
-    if rows.err then
-      return deliveries
-    end
+    local rows = rows_of(lane, start, '+', 1000, consumer)
     for _, row in ipairs(rows) do
       deliveries[row[1]] = row[4]
       start = '(' .. row[1]
@@ -22,7 +19,7 @@ local rows, kept, answers = {}, {}, {}
 for number, one in ipairs(leases) do
   local lane, entry = one[1], one[2]
   if not rows[lane] then
-    rows[lane], kept[lane] = rows_of(lane), {}
+    rows[lane], kept[lane] = deliveries_in(lane), {}
   end
   if rows[lane][entry] == one[3] then
     table.insert(kept[lane], entry)
