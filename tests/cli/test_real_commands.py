@@ -92,7 +92,7 @@ def test_ctrl_c_ends_a_question(start: Callable[..., Process]) -> None:
     process = start("dead", "purge", "tests.cli.shop:busy")
     read_until(process.stderr, "Drop the dead letters of 'orders' (2)? [y/N]: ")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err.strip()) == (1, "", "Aborted!")
 
 
@@ -100,5 +100,5 @@ def test_ctrl_c_ends_the_wait_for_a_result(start: Callable[..., Process]) -> Non
     process = start("enqueue", "tests.cli.shop:idle", "far", "--wait", "3600")
     read_until(process.stdout, "\n")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=10)
     assert (process.returncode, err.strip()) == (1, "Aborted!")

@@ -164,7 +164,7 @@ def working() -> Working:
         finally:
             worker.stop()
             worker.stop()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(30):
                 await running
 
     return work

@@ -18,7 +18,7 @@ from headrace.outcome import Outcome, Release
 from headrace_redis.address import parse_address
 from headrace_redis.consumer import LONGEST_READ, Consumer
 from headrace_redis.examination import examine, unreachable
-from headrace_redis.keys import queue_prefix, queues
+from headrace_redis.keys import config, queue_prefix, queues
 from headrace_redis.lookups import Lookups
 from headrace_redis.queue import RedisQueue
 from headrace_redis.scripts import (
@@ -184,7 +184,7 @@ class RedisBroker:
         names = sorted(name.decode() for name in await server.command("SMEMBERS", queues(prefix)))
         specs: list[QueueSpec] = []
         for name in names:
-            key = f"{queue_prefix(prefix, name)}cfg"
+            key = config(queue_prefix(prefix, name))
             lanes, lease, ttl = await server.command("HMGET", key, "lanes", "lease", "ttl")
             if lanes is not None:
                 seconds = {"lease": int(lease) / 1000, "result_ttl": int(ttl) / 1000}

@@ -40,6 +40,11 @@ def lane(queue: str, number: int) -> str:
     return f"{queue}{SUFFIXES['LANE']}{number}"
 
 
+def config(queue: str) -> str:
+    """Return the hash of a queue's settings, given the prefix of the queue."""
+    return queue + SUFFIXES["CONFIG"]
+
+
 def queues(prefix: str) -> str:
     """Return the set of all queues that were declared."""
     return f"{prefix}:queues"

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 
 from headrace.broker import Held, QueueSpec
 from headrace.ids import new_id
-from headrace.job import Lease, NewJob
+from headrace.job import JobState, Lease, NewJob
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
 from headrace.testing.conformance.lab import Chapter, Lab, Rig, job
 from headrace.testing.conformance.ledger import Ledger
@@ -176,6 +176,9 @@ class BrokerMachine(RuleBasedStateMachine):
         stats = self._do(lab.stats())
         assert (sum(stats.ready), stats.delayed, stats.running) == (0, 0, 0), "not all is drained"
         self.ledger.balance(stats)
+        for job_id in self.ledger.live():
+            state = self._do(lab.state(job_id))
+            assert state is JobState.CANCELLED, f"I1: lost: {job_id} is {state}"
 
     def _finish(self, lease: Lease) -> None:
         self.ledger.claimed(lease, self._now)

@@ -48,7 +48,7 @@ local function cancel(id)
   elseif place == 'z' then
     return cancel_delayed(id)
   end
-  return cancel_entry(id, string.match(place, '(%d+):(.+)'))
+  return cancel_entry(id, entry_at(place))
 end
 
 local answers = {}

@@ -63,7 +63,7 @@ local function is_live(id)
   if not place or place == 'z' then
     return place and call('HEXISTS', BODIES, id) == 1
   end
-  local lane, entry = string.match(place, '(%d+):(.+)')
+  local lane, entry = entry_at(place)
   return #call('XRANGE', LANE .. lane, entry, entry) > 0
 end
 

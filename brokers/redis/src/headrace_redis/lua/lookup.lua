@@ -28,7 +28,7 @@ local function live(id)
   if place == 'z' then
     return delayed(id)
   end
-  return place and waiting_in(string.match(place, '(%d+):(.+)'))
+  return place and waiting_in(entry_at(place))
 end
 
 -- If memory is full nobody is told: who waits asks again.

@@ -49,6 +49,11 @@ local function track(id, place)
   end
 end
 
+-- Returns the lane and the entry that a place in the index names.
+local function entry_at(place)
+  return string.match(place, '(%d+):(.+)')
+end
+
 local is_marked, is_waited
 
 -- Tells whether any job at all is to be cancelled.
