@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
 from headrace_redis.address import Address, Kind
+from headrace_redis.connections import Connections
 from headrace_redis.errors import mapped
 from headrace_redis.scripts import Script
 
@@ -42,9 +43,9 @@ class Server:
     def __init__(self, address: Address, longest_read: float) -> None:
         self._address = address
         self._free = asyncio.Semaphore(CONNECTIONS)
-        self._calls = _client(address, address.timeout)
-        self._renewals = _client(address, address.timeout)
-        self._reads = _client(address, longest_read + address.timeout)
+        self._calls = _link(address, address.timeout)
+        self._renewals = _link(address, address.timeout)
+        self._reads = _link(address, longest_read + address.timeout)
 
     async def run(self, script: Script, queue: str, *args: bytes | str | float) -> Any:
         """Run a script on a queue, given its prefix, and return the raw reply.
@@ -102,6 +103,12 @@ def subscriber(address: Address) -> Client:
         host, port = address.hosts[0]
         return Redis(host=host, port=port, ssl=address.tls, **_tls(address), **_options(address))
     return _client(address, address.timeout)
+
+
+def _link(address: Address, timeout: float) -> Client | Connections:
+    client = _client(address, timeout)
+    # Only the driver's client of a cluster knows which node has a key.
+    return client if address.kind is Kind.CLUSTER else Connections(client, timeout)
 
 
 def _client(address: Address, timeout: float) -> Client:

@@ -1,0 +1,83 @@
+"""Sends commands over the driver's connections, without the layers that it has above them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import hiredis
+from redis import exceptions as driver
+
+# Its stubs know commands of one word only.
+_pack: Callable[[tuple[bytes | str | float, ...]], bytes] = cast("Any", hiredis).pack_command
+
+
+class Connections:
+    """Connections to one server: as many as there are callers at once.
+
+    The driver's own way to do this takes a lock twice, starts a task and keeps statistics for each
+    command, and packs it in Python: 60 of its 130 µs, measured.
+
+    Args:
+        client: Of the driver; it knows the server, its connections are of its kind.
+        timeout: Seconds to wait for an answer.
+    """
+
+    def __init__(self, client: Any, timeout: float) -> None:
+        self._client = client
+        self._timeout = timeout
+        self._free: list[Any] = []
+        self._all: list[Any] = []
+
+    async def execute_command(self, *args: bytes | str | float) -> Any:
+        """Run one command and return the raw reply. Cancelled, the connection is given up.
+
+        Raises:
+            RedisError: Of the driver.
+        """
+        connection = self._free.pop() if self._free else self._new()
+        try:
+            await self._connect(connection)
+            return await self._ask(connection, _pack(args))
+        finally:
+            self._free.append(connection)
+
+    def _new(self) -> Any:
+        connection = self._client.connection_pool.make_connection()
+        # One timer for a command and its reply is ours; the driver would start a task for its own.
+        connection.socket_timeout = None
+        self._all.append(connection)
+        return connection
+
+    async def _connect(self, connection: Any) -> None:
+        """Make sure of a connection: it may have broken, or hold the rest of a reply."""
+        try:
+            if connection.is_connected and not await connection.can_read():
+                return
+        except (OSError, driver.ConnectionError):
+            pass
+        await connection.disconnect(nowait=True)
+        try:
+            async with asyncio.timeout(self._timeout):
+                await connection.connect()
+        except TimeoutError:
+            message = f"timeout connecting to the server: no greeting within {self._timeout} s"
+            raise driver.TimeoutError(message) from None
+
+    async def _ask(self, connection: Any, command: bytes) -> Any:
+        try:
+            async with asyncio.timeout(self._timeout):
+                await connection.send_packed_command(command, check_health=False)
+                return await connection.read_response()
+        except TimeoutError:
+            message = f"no answer within {self._timeout} s"
+            raise driver.TimeoutError(message) from None
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+        for connection in self._all:
+            await connection.disconnect()
+        self._all.clear()
+        self._free.clear()
+        await self._client.aclose()
