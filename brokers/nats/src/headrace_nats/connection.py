@@ -1,0 +1,333 @@
+"""The way to the server: requests in batches, over one inbox."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+import nats
+from msgspec import Struct
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from headrace.clock import Clock
+from headrace.errors import AuthFailed, OutcomeUnknown, Unavailable
+from headrace_nats.address import Address
+from headrace_nats.dialing import options
+from headrace_nats.errors import mapped, translate
+from headrace_nats.wire import Failure
+
+logger = logging.getLogger("headrace.nats")
+
+NO_RESPONDERS = "503"
+
+Headers: TypeAlias = dict[str, str]
+Reply: TypeAlias = Any
+"""What the server answers as JSON."""
+
+
+class Message(Struct, frozen=True, gc=False):
+    """One message to be published.
+
+    Attributes:
+        subject: Where to.
+        data: What lies in it.
+        headers: What the server is to do with it.
+    """
+
+    subject: str
+    data: bytes = b""
+    headers: Headers | None = None
+
+
+class Pending:
+    """Replies that somebody waits for.
+
+    Args:
+        count: How many.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.replies: list[Msg | None] = [None] * count
+        self._left = count
+        self.all_there: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def put(self, index: int, msg: Msg) -> None:
+        """Take one reply."""
+        self.replies[index] = msg
+        self._left -= 1
+        if not self._left and not self.all_there.done():
+            self.all_there.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        """Wait no longer."""
+        if not self.all_there.done():
+            self.all_there.set_exception(error)
+
+
+class Connection:
+    """One connection, which comes back by itself.
+
+    Replies that were under way when it broke are lost: who waits for one is told at once. While it
+    is away nothing is sent, and nothing is kept to be sent later.
+
+    Args:
+        address: Where the server is.
+        clock: For the moments at which requests were sent.
+    """
+
+    def __init__(self, address: Address, clock: Clock) -> None:
+        self._address = address
+        self._clock = clock
+        self._client: Client | None = None
+        self._inbox = ""
+        self._number = 0
+        self._waiting: dict[str, tuple[Pending, int]] = {}
+        self._denied: list[str] = []
+        self.on_reconnect: list[Callable[[], None]] = []
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            Unavailable: No server answers in time.
+            AuthFailed: It does not know us.
+        """
+        trouble: list[Exception] = []
+
+        async def note(error: Exception) -> None:
+            trouble.append(error)
+            self._note(error)
+
+        try:
+            with mapped():
+                async with asyncio.timeout(self._address.timeout):
+                    self._client = await nats.connect(
+                        **options(self._address),
+                        error_cb=note,
+                        disconnected_cb=self._disconnected,
+                        reconnected_cb=self._reconnected,
+                        closed_cb=self._closed,
+                    )
+        except OutcomeUnknown as error:
+            reason = trouble[-1] if trouble else error
+            message = f"{self._address.url}: {type(reason).__name__}: {reason}"
+            raise Unavailable(message) from error
+        self._inbox = self._client.new_inbox()
+        await self._client.subscribe(f"{self._inbox}.*", cb=self._answered)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
+
+    @property
+    def client(self) -> Client:
+        """The driver's client, while it is connected.
+
+        Raises:
+            Unavailable: It is not.
+        """
+        if self._client is None or not self._client.is_connected:
+            message = f"{self._address.url}: not connected"
+            raise Unavailable(message)
+        return self._client
+
+    # what the driver tells
+
+    def _note(self, error: Exception) -> None:
+        text = str(error)
+        logger.debug("the connection had an error", extra={"error_message": text})
+        if "permissions violation" in text.lower():
+            self._denied.append(text)
+            del self._denied[:-100]
+
+    async def _disconnected(self) -> None:
+        logger.warning("connection lost", extra={"broker": self._address.url})
+        self._forsake()
+
+    async def _reconnected(self) -> None:
+        logger.info("connected again", extra={"broker": self._address.url})
+        self._forsake()
+        for heed in self.on_reconnect:
+            heed()
+
+    async def _closed(self) -> None:
+        if self._client is not None:
+            logger.error("connection closed for good", extra={"broker": self._address.url})
+        self._forsake()
+
+    def _forsake(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for pending, _ in waiting.values():
+            pending.fail(OutcomeUnknown("the connection broke before the reply came"))
+
+    async def _answered(self, msg: Msg) -> None:
+        waiting = self._waiting.pop(msg.subject, None)
+        if waiting is not None:
+            pending, index = waiting
+            pending.put(index, msg)
+
+    # asking
+
+    async def ask(self, messages: Sequence[Message]) -> list[Msg]:
+        """Publish messages and return the reply to each, in order.
+
+        Raises:
+            Unavailable: Nothing was sent.
+            OutcomeUnknown: Not every reply came.
+            AuthFailed: The server does not allow one of the subjects.
+        """
+        if not messages:
+            return []
+        client, pending = self.client, Pending(len(messages))
+        subjects = [self._expect(pending, index) for index in range(len(messages))]
+        try:
+            with mapped():
+                for message, reply in zip(messages, subjects, strict=True):
+                    await client.publish(message.subject, message.data, reply, message.headers)
+                async with asyncio.timeout(self._address.timeout):
+                    await pending.all_there
+        except OutcomeUnknown as error:
+            self._explain(messages, error)
+            raise
+        finally:
+            for reply in subjects:
+                self._waiting.pop(reply, None)
+        return [msg for msg in pending.replies if msg is not None]
+
+    def _expect(self, pending: Pending, index: int) -> str:
+        self._number += 1
+        subject = f"{self._inbox}.{self._number}"
+        self._waiting[subject] = pending, index
+        return subject
+
+    def _explain(self, messages: Sequence[Message], error: OutcomeUnknown) -> None:
+        """A request that is not allowed gets no reply: the reason comes another way."""
+        for message in messages:
+            for denied in self._denied:
+                if f'"{message.subject.lower()}"' in denied.lower():
+                    raise AuthFailed(denied) from error
+
+    async def tell(self, messages: Sequence[Message]) -> None:
+        """Publish what nobody answers.
+
+        Raises:
+            Unavailable: It may not all have been sent.
+        """
+        client = self.client
+        with mapped():
+            for message in messages:
+                await client.publish(message.subject, message.data, headers=message.headers)
+
+    async def call(self, verbs: Sequence[tuple[str, Any]]) -> list[Reply]:
+        """Ask the JetStream API several things at once; see `api`. Errors are answers here."""
+        requests = [
+            Message(f"$JS.API.{verb}", msgspec.json.encode(body) if body is not None else b"")
+            for verb, body in verbs
+        ]
+        return [_read(reply) for reply in await self.ask(requests)]
+
+    async def api(self, verb: str, body: Any = None) -> Reply:
+        """Ask the JetStream API.
+
+        Args:
+            verb: Such as `STREAM.INFO.name`.
+            body: To be sent as JSON.
+
+        Raises:
+            BrokerError: As `errors` has it for what the server answers.
+        """
+        [reply] = await self.call([(verb, body)])
+        if failure := failure_of(reply):
+            raise translate(failure)
+        return reply
+
+    async def collect(self, verb: str, body: Any) -> list[Msg]:
+        """Ask the API for messages: all that come before the one that says it is the last.
+
+        Raises:
+            OutcomeUnknown: They did not all come.
+        """
+        client, inbox = self.client, self.client.new_inbox()
+        found: list[Msg] = []
+        last: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def take(msg: Msg) -> None:
+            if not msg.headers or "Status" not in msg.headers:
+                found.append(msg)
+            elif not last.done():
+                last.set_result(None)
+
+        with mapped():
+            subscription = await client.subscribe(inbox, cb=take)
+            try:
+                await client.publish(f"$JS.API.{verb}", msgspec.json.encode(body), inbox)
+                async with asyncio.timeout(self._address.timeout):
+                    await last
+            finally:
+                await subscription.unsubscribe()
+        return found
+
+    async def listen(self, subject: str, heed: Callable[[Msg], None]) -> Subscription:
+        """Subscribe; it lasts through reconnects.
+
+        Raises:
+            Unavailable: It is not connected.
+        """
+
+        async def take(msg: Msg) -> None:
+            heed(msg)
+
+        with mapped():
+            return await self.client.subscribe(subject, cb=take)
+
+    async def silence(self, subscription: Subscription) -> None:
+        """Listen no more.
+
+        Raises:
+            Unavailable: The server was not told; it forgets with the connection.
+        """
+        with mapped():
+            await subscription.unsubscribe()
+
+    async def send(self, subject: str, data: bytes, reply: str) -> None:
+        """Publish a request whose replies come where somebody listens.
+
+        Raises:
+            Unavailable: It was not sent.
+        """
+        client = self.client
+        with mapped():
+            await client.publish(subject, data, reply)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a server at the other end, as far as is known."""
+        return self._client is not None and self._client.is_connected
+
+    def inbox(self) -> str:
+        """Return a subject that nobody else has."""
+        return self.client.new_inbox()
+
+    def now(self) -> float:
+        """Return the moment, by the client's clock."""
+        return self._clock.monotonic()
+
+
+def failure_of(reply: Reply) -> Failure | None:
+    """Return the error in an answer of the API, if it is one."""
+    error = reply.get("error")
+    return msgspec.convert(error, Failure) if error else None
+
+
+def _read(msg: Msg) -> Reply:
+    if not msg.data:
+        code = (msg.headers or {}).get("Status", "0")
+        return {"error": {"code": int(code), "description": "nobody answers"}}
+    return msgspec.json.decode(msg.data)

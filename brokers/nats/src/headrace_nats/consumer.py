@@ -1,0 +1,284 @@
+"""One worker as a consumer of one queue: from what the server delivers to leases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from typing import Any
+
+from msgspec import DecodeError, structs
+
+from headrace.broker import FAIR_EVERY
+from headrace.errors import BrokerError
+from headrace.job import JobState, Lease
+from headrace.outcome import Done, Ended, Outcome
+from headrace_nats.connection import Message
+from headrace_nats.ending import is_expired, moved
+from headrace_nats.errors import QueueLost
+from headrace_nats.presence import kind_of
+from headrace_nats.puller import Delivered, Puller
+from headrace_nats.queue import NatsQueue
+from headrace_nats.settlement import ACK, Settlement
+from headrace_nats.subjects import Kind
+from headrace_nats.wire import Copy, Token, read_copy, token_of
+
+LONGEST_PULL = 1.0
+"""Seconds for which a pull waits at most: how long closing can take."""
+
+KEEP = 0.2
+"""Seconds for which a job that came too late is kept for the next claim before it goes back."""
+
+SUSPECT = 3
+"""From this delivery on a job may be what killed its workers. Those that died with it must not die
+with it again: a consumer gets one such job at a time."""
+
+ASIDE = 0.5
+"""Seconds for which a suspect is put aside while this consumer has another one."""
+
+
+class Consumer:
+    """Claims jobs for one worker.
+
+    A message that is delivered once more belonged to a worker that is gone. It is written anew
+    before it is handed out: from then on what that worker still sends is refused, for it names a
+    message that is no longer the last of its subject.
+
+    Args:
+        queue: Where from.
+        settlement: Ends jobs that are not to be handed out.
+    """
+
+    def __init__(self, queue: NatsQueue, settlement: Settlement) -> None:
+        self._queue = queue
+        self._settlement = settlement
+        self._puller = Puller(queue, self._arrived)
+        self._suspects: dict[int, Lease] = {}
+        self._claims = 0
+        self._claiming = 0
+        self._turn = asyncio.Lock()
+        self._errands: set[asyncio.Task[Any]] = set()
+        self._tidying: asyncio.TimerHandle | None = None
+
+    async def claim(self, limit: int, wait: float) -> list[Lease]:
+        """Lease jobs; see `Broker.claim`. What a cancelled call had taken is given back."""
+        until = self._queue.connection.now() + wait
+        self._claiming += 1
+        try:
+            while True:
+                leases = await self._finish(self._claim_now(limit))
+                left = until - self._queue.connection.now()
+                if leases or left <= 0:
+                    return leases
+                await self._wait(min(left, self._longest_pull))
+        finally:
+            self._claiming -= 1
+            self._arrived()
+
+    @property
+    def _longest_pull(self) -> float:
+        # A job that a pull brings is leased for what is left since the pull began.
+        return min(LONGEST_PULL, self._queue.spec.lease / 4)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await self._puller.wait(seconds)
+        except QueueLost as error:
+            await self._queue.restore(error)
+
+    # claiming
+
+    async def _claim_now(self, limit: int) -> list[Lease]:
+        async with self._turn:
+            try:
+                found = await self._puller.take(limit, self._lanes())
+            except QueueLost as error:
+                await self._queue.restore(error)
+                return []
+            return await self._leases(found) if found else []
+
+    def _lanes(self) -> list[int]:
+        """Begin at lane 0, but every so often at each of the others in turn."""
+        self._claims += 1
+        lanes = self._queue.spec.lanes
+        turn, rest = divmod(self._claims, FAIR_EVERY)
+        first = 0 if rest or lanes == 1 else 1 + turn % (lanes - 1)
+        return [(first + step) % lanes for step in range(lanes)]
+
+    async def _leases(self, found: Sequence[Delivered]) -> list[Lease]:
+        """Return what may start, and do with the rest what is to be done with it."""
+        await self._drop([one for one in found if not one.data])
+        leases = [lease for one in found if one.data and (lease := self._lease(one)) is not None]
+        await self._take_over([lease for lease in leases if _is_abandoned(lease)])
+        fresh = [lease for lease in leases if not _is_abandoned(lease)]
+        ended = await self._ended(fresh)
+        if ended:
+            await self._end(fresh, ended)
+            fresh = [lease for lease in fresh if lease.id not in ended]
+        return await self._apart(fresh)
+
+    def _lease(self, one: Delivered) -> Lease | None:
+        try:
+            copy = read_copy(one.data)
+        except DecodeError:
+            # Not one of ours; as a job that no task can read it goes its way to the dead letters.
+            copy = Copy("", one.data)
+        return Lease(
+            self._queue.spec.name,
+            one.job_id,
+            copy.body,
+            copy.meta,
+            one.lane,
+            copy.attempt,
+            copy.deliveries + one.count,
+            one.seq,
+            one.asked_at + self._queue.spec.lease,
+            Token(one.seq, one.reply, copy),
+        )
+
+    async def _drop(self, found: Sequence[Delivered]) -> None:
+        """Let go of what only marks an end."""
+        await self._queue.connection.tell([Message(one.reply, ACK) for one in found])
+
+    async def _take_over(self, leases: Sequence[Lease]) -> None:
+        """Write abandoned jobs anew; whoever claims next gets them."""
+        await self._rewrite(leases)
+
+    async def _rewrite(self, leases: Sequence[Lease], due: float = 0.0) -> None:
+        """Put jobs back as they were before this delivery.
+
+        Args:
+            leases: Of the jobs.
+            due: When they come again, by the server's clock.
+        """
+        subjects = self._queue.subjects
+        messages: list[Message] = []
+        for lease in leases:
+            token = token_of(lease)
+            copy = structs.replace(token.copy, deliveries=lease.deliveries - 1)
+            messages.append(moved(subjects, lease.priority, lease.id, token.seq, copy, due))
+        acks = await self._queue.publish(messages)
+        if due:
+            done = [lease for lease, ack in zip(leases, acks, strict=True) if ack.error is None]
+            await self._queue.connection.tell([Message(token_of(one).reply, ACK) for one in done])
+
+    # what must not start
+
+    async def _ended(self, leases: Sequence[Lease]) -> dict[str, Ended | None]:
+        """Return the jobs that must not start, and how each ends; `None`: it has ended before."""
+        marked = await self._settlement.marked(leases) if leases else set[str]()
+        ended: dict[str, Ended | None] = dict.fromkeys(marked, JobState.CANCELLED)
+        if any(token_of(lease).copy.expires is not None for lease in leases):
+            clock, now = await self._queue.now(), self._queue.connection.now()
+            for lease in leases:
+                if is_expired(token_of(lease).copy, clock, now):
+                    ended.setdefault(lease.id, JobState.EXPIRED)
+        for lease in leases:
+            if token_of(lease).copy.deliveries and await self._is_superseded(lease):
+                ended[lease.id] = None
+        return ended
+
+    async def _is_superseded(self, lease: Lease) -> bool:
+        """Tell whether a worker that is gone had written what became of a job, but not more."""
+        subjects = self._queue.subjects
+        wishes = [
+            subjects.of(kind, lease.priority, lease.id)
+            for kind in (Kind.READY, Kind.DELAYED, Kind.DEAD, Kind.OVER)
+        ]
+        found = [one for one in await self._queue.get(wishes) if one is not None]
+        return any(
+            kind_of(one) is not Kind.READY or one.seq != token_of(lease).seq for one in found
+        )
+
+    async def _end(self, leases: Sequence[Lease], ended: dict[str, Ended | None]) -> None:
+        ttl = self._queue.spec.result_ttl
+        outcomes: list[Outcome] = []
+        before: list[Message] = []
+        for lease in leases:
+            state = ended.get(lease.id)
+            if state is not None:
+                outcomes.append(Done(lease, None, ttl, state))
+            elif lease.id in ended:
+                before.append(Message(token_of(lease).reply, ACK))
+        await self._queue.connection.ask(before)
+        await self._settlement.settle(outcomes)
+
+    async def _apart(self, leases: list[Lease]) -> list[Lease]:
+        """Keep one suspect at most, and put the others aside."""
+        now = self._queue.connection.now()
+        self._suspects = {s: one for s, one in self._suspects.items() if one.deadline > now}
+        aside: list[Lease] = []
+        for lease in leases:
+            if lease.deliveries >= SUSPECT:
+                if self._suspects:
+                    aside.append(lease)
+                else:
+                    self._suspects[token_of(lease).seq] = lease
+        if aside:
+            due = await self._queue.latest() + ASIDE
+            await self._rewrite(aside, due)
+        return [lease for lease in leases if lease not in aside]
+
+    def forget(self, leases: Sequence[Lease]) -> None:
+        """Say that leases are settled or lost."""
+        for lease in leases if self._suspects else ():
+            self._suspects.pop(token_of(lease).seq, None)
+
+    # giving back
+
+    async def _finish(self, call: Coroutine[Any, Any, list[Lease]]) -> list[Lease]:
+        """Let a claim come to its end although its caller is cancelled."""
+        task = asyncio.create_task(call, name="headrace-nats-claim")
+        self._keep(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(self._give_back_claimed)
+            raise
+
+    def _give_back_claimed(self, task: asyncio.Task[list[Lease]]) -> None:
+        if not task.cancelled() and task.exception() is None and task.result():
+            self._errand(self._give_back(task.result()))
+
+    async def _give_back(self, leases: Sequence[Lease]) -> None:
+        """Put jobs back that nobody took; if that fails, the leases run out."""
+        self.forget(leases)
+        with suppress(BrokerError):
+            await self._rewrite(leases)
+
+    def _arrived(self) -> None:
+        """See to it that what comes too late for a claim, and before the next, goes back."""
+        if not self._claiming and self._tidying is None and self._puller.has_stock:
+            self._tidying = asyncio.get_running_loop().call_later(KEEP, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = None
+        if not self._claiming:
+            self._errand(self._give_back_left_over())
+
+    async def _give_back_left_over(self) -> None:
+        found = [one for one in self._puller.left_over() if one.data]
+        leases = [lease for one in found if (lease := self._lease(one)) is not None]
+        await self._give_back(leases)
+
+    def _errand(self, call: Coroutine[Any, Any, Any]) -> None:
+        self._keep(asyncio.create_task(call, name="headrace-nats-errand"))
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        """Hold on to a task until it has ended."""
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def close(self) -> None:
+        """Wait for what is under way, and give back what nobody took."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+        while self._errands:
+            await asyncio.wait(self._errands)
+        await self._puller.close()
+        await self._give_back_left_over()
+
+
+def _is_abandoned(lease: Lease) -> bool:
+    """Tell whether a message was delivered before, to a worker that did nothing about it."""
+    return lease.deliveries - token_of(lease).copy.deliveries > 1

@@ -1,0 +1,104 @@
+"""The operator's verbs: counting, pausing, purging."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headrace.broker import Control, QueueStats
+from headrace_nats.queue import NatsQueue
+from headrace_nats.server_clock import moment_of, written
+from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, consumer_of
+
+FOR_EVER = "9999-12-31T23:59:59Z"
+PURGE_PAUSE = 60.0
+"""Seconds for which a purge holds the lanes up at most, if its client dies over it."""
+
+BATCH = 500
+"""Messages deleted at a time."""
+
+
+async def stats(queue: NatsQueue) -> QueueStats:
+    """Count jobs; see `Broker.stats`."""
+    lanes = [consumer_of(lane) for lane in range(queue.spec.lanes)]
+    infos = [await queue.api("CONSUMER.INFO", of=lanes[0])]
+    rest = [*lanes[1:], DELAYED_COUNTER, DEAD_COUNTER]
+    stream = queue.subjects.stream
+    infos += await queue.connection.call(
+        [(f"CONSUMER.INFO.{stream}.{name}", None) for name in rest]
+    )
+    served, (delayed, dead) = infos[:-2], infos[-2:]
+    return QueueStats(
+        ready=tuple(info["num_pending"] for info in served),
+        delayed=delayed["num_pending"],
+        running=sum(info["num_ack_pending"] for info in served),
+        dead=dead["num_pending"],
+        paused=any(info.get("paused", False) for info in served),
+        oldest=await _oldest(queue, served),
+    )
+
+
+async def _oldest(queue: NatsQueue, infos: list[dict[str, Any]]) -> float | None:
+    wishes = [
+        {"seq": info["delivered"]["stream_seq"] + 1, "next_by_subj": queue.subjects.lane(lane)}
+        for lane, info in enumerate(infos)
+        if info["num_pending"]
+    ]
+    found = [one.stored_at for one in await queue.fetch(wishes) if one is not None]
+    return max(0.0, moment_of(infos[0]["ts"]) - min(found)) if found else None
+
+
+async def control(queue: NatsQueue, op: Control) -> int:
+    """Pause, resume or purge; see `Broker.control`."""
+    match op:
+        case Control.PAUSE:
+            return int(await _pause(queue, FOR_EVER))
+        case Control.RESUME:
+            return int(await _pause(queue, None))
+        case Control.PURGE_READY:
+            return await _purge_ready(queue)
+        case Control.PURGE_DELAYED:
+            return await _purge(queue, Kind.DELAYED)
+        case Control.PURGE_DEAD:
+            return await _purge(queue, Kind.DEAD)
+
+
+async def _pause(queue: NatsQueue, until: str | None) -> bool:
+    """Pause all lanes, or resume them. Tell whether that changed anything."""
+    changed = False
+    for lane in range(queue.spec.lanes):
+        before = await queue.api("CONSUMER.INFO", of=consumer_of(lane))
+        body = {"pause_until": until} if until else None
+        reply = await queue.api("CONSUMER.PAUSE", body, of=consumer_of(lane))
+        changed = changed or before.get("paused", False) != reply.get("paused", False)
+    return changed
+
+
+async def _purge(queue: NatsQueue, kind: Kind) -> int:
+    reply = await queue.api("STREAM.PURGE", {"filter": queue.subjects.all(kind)})
+    return int(reply["purged"])
+
+
+async def _purge_ready(queue: NatsQueue) -> int:
+    """Delete what no worker has. While that is found out nothing is handed out."""
+    was_paused = (await queue.api("CONSUMER.INFO", of=consumer_of(0))).get("paused", False)
+    if not was_paused:
+        await _pause(queue, written(await queue.latest() + PURGE_PAUSE))
+    try:
+        return sum([await _purge_lane(queue, lane) for lane in range(queue.spec.lanes)])
+    finally:
+        if not was_paused:
+            await _pause(queue, None)
+
+
+async def _purge_lane(queue: NatsQueue, lane: int) -> int:
+    info = await queue.api("CONSUMER.INFO", of=consumer_of(lane))
+    first, subject, count = info["delivered"]["stream_seq"] + 1, queue.subjects.lane(lane), 0
+    verb = f"DIRECT.GET.{queue.subjects.stream}"
+    while True:
+        wish = {"seq": first, "next_by_subj": subject, "batch": BATCH}
+        found = await queue.connection.collect(verb, wish)
+        if not found:
+            return count
+        seqs = [int((msg.headers or {})["Nats-Sequence"]) for msg in found]
+        count += sum(await queue.delete(seqs))
+        first = seqs[-1] + 1

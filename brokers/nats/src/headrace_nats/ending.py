@@ -1,0 +1,103 @@
+"""What is written when a job changes its state: plain functions from an outcome to a message."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from headrace.job import JobState, Lease
+from headrace.outcome import Dead, Release, Reschedule
+from headrace_nats.connection import Headers, Message
+from headrace_nats.queue import fence, forgotten_after, replacing
+from headrace_nats.server_clock import ServerClock, written
+from headrace_nats.subjects import Kind, Subjects
+from headrace_nats.wire import Copy, Letter, Over, encode, token_of
+
+
+def over(
+    subjects: Subjects, lease: Lease, end: Over, ttl: float, headers: Headers | None = None
+) -> Message:
+    """Return the note of how a job ended.
+
+    Args:
+        subjects: Of its queue.
+        lease: Of the job.
+        end: How.
+        ttl: Seconds for which the note is kept.
+        headers: The fence; `None`: the message that is leased.
+    """
+    if headers is None:
+        headers = fence(token_of(lease).seq, subjects.of(Kind.READY, lease.priority, lease.id))
+    subject = subjects.of(Kind.OVER, lease.priority, lease.id)
+    return Message(subject, encode(end), forgotten_after(ttl) | headers)
+
+
+def end_of(lease: Lease, state: JobState, result: bytes | None, until: float) -> Over:
+    """Return how a leased job ended."""
+    return Over(token_of(lease).copy.origin, state, lease.attempt, result, until)
+
+
+def again(subjects: Subjects, outcome: Reschedule | Release, now: float) -> Message:
+    """Return the new copy of a job that is to run again.
+
+    Args:
+        subjects: Of its queue.
+        outcome: What became of the old one.
+        now: By the server's clock; it matters if there is a delay.
+    """
+    lease = outcome.lease
+    token = token_of(lease)
+    copy = structs.replace(token.copy, number=token.copy.number + 1, deliveries=0)
+    delay = 0.0
+    if isinstance(outcome, Reschedule):
+        copy = structs.replace(copy, attempt=outcome.attempt, meta=outcome.meta)
+        delay = outcome.delay
+    return moved(subjects, lease.priority, lease.id, token.seq, copy, now + delay if delay else 0.0)
+
+
+def moved(subjects: Subjects, lane: int, job_id: str, seq: int, copy: Copy, due: float) -> Message:
+    """Return what takes the place of a copy: at once, or at a moment of the server's clock."""
+    ready = subjects.of(Kind.READY, lane, job_id)
+    if not due:
+        return Message(ready, encode(copy), replacing(seq))
+    return Message(
+        subjects.of(Kind.DELAYED, lane, job_id),
+        encode(copy),
+        scheduled(due, ready) | fence(seq, ready),
+    )
+
+
+def scheduled(due: float, subject: str) -> Headers:
+    """Let the server publish a message elsewhere when its time has come."""
+    return {
+        "Nats-Schedule": f"@at {written(due)}",
+        "Nats-Schedule-Target": subject,
+        "Nats-Schedule-Rollup": "sub",
+    }
+
+
+def dead(subjects: Subjects, outcome: Dead, until: float) -> Message:
+    """Return the dead letter of a job.
+
+    Args:
+        subjects: Of its queue.
+        outcome: Why, and what is kept.
+        until: When its result is forgotten, by the server's clock.
+    """
+    lease = outcome.lease
+    token = token_of(lease)
+    copy = structs.replace(token.copy, attempt=outcome.attempt, meta=outcome.meta)
+    letter = Letter(copy, outcome.reason, lease.deliveries, outcome.result, until)
+    ready = subjects.of(Kind.READY, lease.priority, lease.id)
+    subject = subjects.of(Kind.DEAD, lease.priority, lease.id)
+    return Message(subject, encode(letter), {"Nats-Rollup": "sub"} | fence(token.seq, ready))
+
+
+def is_expired(copy: Copy, clock: ServerClock, now: float) -> bool:
+    """Tell whether no attempt may begin any more.
+
+    Args:
+        copy: Of the job.
+        clock: The server's.
+        now: By the client's clock.
+    """
+    return copy.expires is not None and copy.expires <= clock.earliest(now)

@@ -1,0 +1,238 @@
+"""Asks the lanes of a queue for messages, and keeps what comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from headrace.errors import BrokerError, Unavailable
+from headrace_nats.connection import NO_RESPONDERS
+from headrace_nats.errors import QueueLost
+from headrace_nats.queue import NatsQueue
+from headrace_nats.subjects import consumer_of, parse
+from headrace_nats.wire import delivered
+
+LATE = 1.0
+"""Seconds after its end at which a pull of which nothing is heard is given up."""
+
+NO_MESSAGES = "404"
+TIME_IS_UP = "408"
+CONFLICT = "409"
+
+
+class Delivered(Struct, frozen=True, gc=False):
+    """A message that was handed to this client.
+
+    Attributes:
+        lane: Where it comes from.
+        job_id: Of the job.
+        data: What lies in it.
+        reply: Where to acknowledge it.
+        count: How often it was delivered.
+        seq: Its number in the stream.
+        asked_at: When the request was sent that it answers, or an older one.
+    """
+
+    lane: int
+    job_id: str
+    data: bytes
+    reply: str
+    count: int
+    seq: int
+    asked_at: float
+
+
+class Pull:
+    """One request for messages.
+
+    Args:
+        number: Among all pulls of a client: the server's word about it carries it.
+        batch: How many at most.
+        asked_at: When it was sent.
+        until: When nothing more can come.
+    """
+
+    def __init__(self, number: int, batch: int, asked_at: float, until: float) -> None:
+        self.number = number
+        self.left = batch
+        self.asked_at = asked_at
+        self.until = until
+        self.failure: BrokerError | None = None
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def end(self, failure: BrokerError | None = None) -> None:
+        """Say that nothing more comes."""
+        if not self.over.done():
+            self.failure = failure
+            self.over.set_result(None)
+
+
+class Puller:
+    """Pulls for one worker: at most one at a time from each lane.
+
+    What is not wanted any more when it comes is kept in stock. A pull cannot be taken back, so one
+    that waits is short, and nobody cancels it.
+
+    Args:
+        queue: Where from.
+        arrived: Called after each message.
+    """
+
+    def __init__(self, queue: NatsQueue, arrived: Callable[[], None]) -> None:
+        self._queue = queue
+        self._arrived = arrived
+        self._open: dict[int, Pull] = {}
+        self._count = 0
+        self._stock: deque[Delivered] = deque()
+        self._came = asyncio.Event()
+        self._inbox = ""
+        self._subscription: Subscription | None = None
+
+    async def take(self, limit: int, lanes: list[int]) -> list[Delivered]:
+        """Return what is there, lane by lane in this order.
+
+        Raises:
+            BrokerError: The server refuses, or does not answer.
+        """
+        await self._listen()
+        found = self._from_stock(limit)
+        for lane in lanes:
+            # Where a pull waits nothing is to be had.
+            if len(found) < limit and self._waiting(lane) is None:
+                pull = await self._pull(lane, limit - len(found), wait=0.0)
+                await self._until_over(pull)
+                found += self._from_stock(limit - len(found))
+        return found
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until a message comes from any lane, or for so many seconds.
+
+        Raises:
+            BrokerError: The server refuses.
+        """
+        await self._listen()
+        self._came.clear()
+        pulls = [
+            self._waiting(lane) or await self._pull(lane, 1, wait=seconds)
+            for lane in range(self._queue.spec.lanes)
+        ]
+        if not self._stock:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds + LATE):
+                    await self._came.wait()
+        for pull in pulls:
+            if pull.failure is not None:
+                failure, pull.failure = pull.failure, None
+                raise failure
+
+    @property
+    def has_stock(self) -> bool:
+        """Whether something came that nobody has taken."""
+        return bool(self._stock)
+
+    def left_over(self) -> list[Delivered]:
+        """Take what came and nobody wanted."""
+        return self._from_stock(len(self._stock))
+
+    async def close(self) -> None:
+        """Wait until the server has answered all that was asked of it."""
+        for pull in list(self._open.values()):
+            await self._until_over(pull, heed=False)
+        if self._subscription is not None and self._queue.connection.is_connected:
+            with suppress(BrokerError):
+                await self._queue.connection.silence(self._subscription)
+        self._subscription = None
+
+    # asking
+
+    async def _listen(self) -> None:
+        if self._subscription is None:
+            connection = self._queue.connection
+            self._inbox = connection.inbox()
+            self._subscription = await connection.listen(f"{self._inbox}.*", self._heed)
+            connection.on_reconnect.append(self._forsake)
+
+    def _waiting(self, lane: int) -> Pull | None:
+        pull = self._open.get(lane)
+        if pull is not None and pull.until + LATE < self._queue.connection.now():
+            pull.end()
+        return None if pull is None or pull.over.done() else pull
+
+    async def _pull(self, lane: int, batch: int, wait: float) -> Pull:
+        connection, now = self._queue.connection, self._queue.connection.now()
+        self._count += 1
+        pull = self._open[lane] = Pull(self._count, batch, now, now + wait)
+        wish: dict[str, Any] = {"batch": batch}
+        wish |= {"expires": int(wait * 1e9)} if wait else {"no_wait": True}
+        subjects = self._queue.subjects
+        verb = f"$JS.API.CONSUMER.MSG.NEXT.{subjects.stream}.{consumer_of(lane)}"
+        try:
+            await connection.send(verb, msgspec.json.encode(wish), f"{self._inbox}.{pull.number}")
+        except BaseException:
+            pull.end()
+            raise
+        return pull
+
+    async def _until_over(self, pull: Pull, *, heed: bool = True) -> None:
+        left = pull.until + LATE - self._queue.connection.now()
+        await asyncio.wait([pull.over], timeout=max(0.0, left))
+        if not pull.over.done():
+            pull.end()
+            if heed:
+                message = "no answer to a pull"
+                raise Unavailable(message)
+        if heed and pull.failure is not None:
+            raise pull.failure
+
+    # being answered
+
+    def _heed(self, msg: Msg) -> None:
+        if msg.subject.startswith(self._inbox):
+            self._heed_status(int(msg.subject.rpartition(".")[2]), msg.headers or {})
+            return
+        _, lane, job_id = parse(msg.subject)
+        pull = self._open.get(lane)
+        now = self._queue.connection.now()
+        count, seq = delivered(msg.reply)
+        asked_at = pull.asked_at if pull is not None else now
+        self._stock.append(Delivered(lane, job_id, msg.data, msg.reply, count, seq, asked_at))
+        self._came.set()
+        self._arrived()
+        if pull is not None:
+            pull.left -= 1
+            if not pull.left:
+                pull.end()
+
+    def _heed_status(self, number: int, headers: dict[str, str]) -> None:
+        pull = next((pull for pull in self._open.values() if pull.number == number), None)
+        status = headers.get("Status", "")
+        if pull is None:
+            return
+        text = headers.get("Description", status)
+        if status in (NO_MESSAGES, TIME_IS_UP):
+            pull.end()
+            if all(other.over.done() for other in self._open.values()):
+                self._came.set()
+        elif status == CONFLICT and "consumer deleted" not in text.lower():
+            pull.end(Unavailable(text))
+            self._came.set()
+        elif status in (CONFLICT, NO_RESPONDERS):
+            pull.end(QueueLost(text))
+            self._came.set()
+
+    def _forsake(self) -> None:
+        """Whatever was asked before the connection broke is not answered any more."""
+        for pull in self._open.values():
+            pull.end()
+        self._came.set()
+
+    def _from_stock(self, limit: int) -> list[Delivered]:
+        return [self._stock.popleft() for _ in range(min(limit, len(self._stock)))]

@@ -1,0 +1,358 @@
+"""One declared queue on a server: its stream, its consumers, and fenced writes to it."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Sequence
+from math import ceil
+from typing import Any
+
+from msgspec import Struct, structs
+from nats.aio.msg import Msg
+
+from headrace.broker import QueueSpec
+from headrace.errors import BrokerError, ConfigMismatch
+from headrace.ids import new_id
+from headrace_nats.address import Address
+from headrace_nats.connection import Connection, Headers, Message, failure_of
+from headrace_nats.errors import QueueLost, translate
+from headrace_nats.server_clock import ServerClock, moment_of
+from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, Subjects, consumer_of
+from headrace_nats.wire import Failure, PubAck, read_ack
+
+logger = logging.getLogger("headrace.nats")
+
+MAX_WAITING = 16384
+"""Pulls that wait at one lane: one for each idle worker."""
+
+STREAM_IS_THERE = 10058
+"""A stream of this name exists with another configuration."""
+
+NOTHING_FOUND = 10037
+
+ALLOWED = (
+    "allow_direct",
+    "allow_rollup_hdrs",
+    "allow_msg_ttl",
+    "allow_msg_schedules",
+    "allow_atomic",
+)
+"""What a stream must allow. Old servers leave out what they do not know, without a word."""
+
+
+class Stored(Struct, frozen=True, gc=False):
+    """A message as the server holds it.
+
+    Attributes:
+        subject: Where it lies.
+        seq: Its number in the stream.
+        data: What lies in it.
+        stored_at: When it was stored, by the server's clock, in seconds since the epoch.
+    """
+
+    subject: str
+    seq: int
+    data: bytes
+    stored_at: float
+
+
+class NatsQueue:
+    """A queue on a server.
+
+    Args:
+        connection: To it.
+        address: Settings of new streams.
+        spec: As it was declared.
+    """
+
+    def __init__(self, connection: Connection, address: Address, spec: QueueSpec) -> None:
+        self.connection = connection
+        self.subjects = Subjects(address.prefix, spec.name)
+        self.spec = spec
+        self.clock = ServerClock()
+        self._address = address
+        self._replicas = address.replicas
+
+    @property
+    def is_replicated(self) -> bool:
+        """Whether other servers than the leader may answer, and be behind it."""
+        return self._replicas > 1
+
+    # declaring
+
+    async def declare(self) -> bool:
+        """Create the queue, or verify that it is what the spec says.
+
+        Returns:
+            Whether the server did not have its stream.
+
+        Raises:
+            ConfigMismatch: It is there with other settings.
+        """
+        stream = self.subjects.stream
+        wanted = stream_config(self._address, self.subjects, self.spec)
+        [reply] = await self.connection.call([(f"STREAM.CREATE.{stream}", wanted)])
+        failure = failure_of(reply)
+        if failure and failure.err_code != STREAM_IS_THERE:
+            raise translate(failure)
+        if failure:
+            reply = await self.connection.api(f"STREAM.INFO.{stream}")
+        self._verify(reply["config"], wanted)
+        self._replicas = reply["config"]["num_replicas"]
+        await self._declare_consumers()
+        return bool(reply.get("did_create"))
+
+    def _verify(self, held: dict[str, Any], wanted: dict[str, Any]) -> None:
+        spec, told = self.spec, spec_of(held)
+        if held["subjects"] != wanted["subjects"] or told is None:
+            message = f"stream {held['name']!r} is there, and is not that of queue {spec.name!r}"
+            raise ConfigMismatch(message)
+        if (told.lease, told.lanes) != (spec.lease, spec.lanes):
+            message = (
+                f"queue {spec.name!r} exists with lease={told.lease} lanes={told.lanes}, not "
+                f"lease={spec.lease} lanes={spec.lanes}: its users must agree"
+            )
+            raise ConfigMismatch(message)
+        for name in ALLOWED:
+            if held.get(name) != wanted[name]:
+                message = f"stream {held['name']!r} does not have {name}: edit it, or begin anew"
+                raise ConfigMismatch(message)
+
+    async def _declare_consumers(self) -> None:
+        subjects, lease = self.subjects, self.spec.lease
+        configs = [
+            *(
+                consumer_config(consumer_of(lane), subjects.lane(lane), lease)
+                for lane in range(self.spec.lanes)
+            ),
+            consumer_config(DELAYED_COUNTER, subjects.all(Kind.DELAYED), lease),
+            consumer_config(DEAD_COUNTER, subjects.all(Kind.DEAD), lease),
+        ]
+        replies = await self.connection.call(
+            [
+                (
+                    f"CONSUMER.CREATE.{subjects.stream}.{one['name']}.{one['filter_subject']}",
+                    {"stream_name": subjects.stream, "config": one, "action": "create"},
+                )
+                for one in configs
+            ]
+        )
+        for one, reply in zip(configs, replies, strict=True):
+            if failure := failure_of(reply):
+                await self._verify_consumer(one, failure)
+
+    async def _verify_consumer(self, wanted: dict[str, Any], failure: Failure) -> None:
+        """Accept a consumer that somebody has set up otherwise, but not its lease."""
+        stream, name = self.subjects.stream, wanted["name"]
+        try:
+            info = await self.connection.api(f"CONSUMER.INFO.{stream}.{name}")
+        except QueueLost:
+            raise translate(failure) from None
+        for field in ("ack_wait", "filter_subject", "ack_policy"):
+            if info["config"].get(field) != wanted[field]:
+                message = (
+                    f"consumer {name!r} of stream {stream!r} has {field}="
+                    f"{info['config'].get(field)}, not {wanted[field]}: its users must agree"
+                )
+                raise ConfigMismatch(message)
+
+    async def restore(self, error: QueueLost) -> None:
+        """Declare the queue again after somebody took it away.
+
+        Of all clients that notice, the one that restores it says so.
+        """
+        if await self.declare():
+            logger.error(
+                "the server had lost the queue, it is declared again",
+                extra={"queue": self.spec.name, "error_message": str(error)},
+            )
+
+    # asking
+
+    async def api(self, verb: str, body: Any = None, *, of: str = "") -> Any:
+        """Ask the JetStream API about this stream, and restore it if it is gone.
+
+        Args:
+            verb: Such as `STREAM.INFO`.
+            body: To be sent as JSON.
+            of: The consumer that is meant.
+        """
+        request = f"{verb}.{self.subjects.stream}" + (f".{of}" if of else "")
+        try:
+            return await self.connection.api(request, body)
+        except QueueLost as error:
+            await self.restore(error)
+            return await self.connection.api(request, body)
+
+    async def get(self, subjects: Sequence[str]) -> list[Stored | None]:
+        """Return the last message of each subject, which may have wildcards, from the leader."""
+        return await self.fetch([{"last_by_subj": subject} for subject in subjects])
+
+    async def fetch(self, wishes: Sequence[dict[str, Any]]) -> list[Stored | None]:
+        """Return the message that each wish describes, from the leader."""
+        verb = f"STREAM.MSG.GET.{self.subjects.stream}"
+        found: list[Stored | None] = []
+        for reply in await self.connection.call([(verb, wish) for wish in wishes]):
+            failure = failure_of(reply)
+            if failure and failure.err_code != NOTHING_FOUND:
+                raise translate(failure)
+            found.append(None if failure else _stored(reply["message"]))
+        return found
+
+    async def delete(self, seqs: Sequence[int]) -> list[bool]:
+        """Delete messages. Tell of each whether it was there: only one who deletes it hears yes."""
+        verb = f"STREAM.MSG.DELETE.{self.subjects.stream}"
+        wishes = [(verb, {"seq": seq, "no_erase": True}) for seq in seqs]
+        return [bool(reply.get("success")) for reply in await self.connection.call(wishes)]
+
+    async def publish(self, messages: Sequence[Message]) -> list[PubAck]:
+        """Publish messages to the stream. That a fence refuses one is an answer.
+
+        Raises:
+            BrokerError: The server could not store one of them.
+        """
+        try:
+            acks = [_ack(reply) for reply in await self.connection.ask(messages)]
+        except QueueLost as error:
+            await self.restore(error)
+            acks = [_ack(reply) for reply in await self.connection.ask(messages)]
+        for ack in acks:
+            if ack.error is not None:
+                failure = translate(ack.error)
+                if type(failure) is not BrokerError:
+                    raise failure
+        return acks
+
+    async def publish_together(self, messages: Sequence[Message]) -> PubAck:
+        """Publish messages as one: all are stored, or none.
+
+        Returns:
+            The answer for the last; a fence of any of them may have refused all.
+
+        Raises:
+            BrokerError: The server could not store them.
+        """
+        batch, last = new_id(), len(messages)
+        parts = [
+            structs.replace(message, headers=(message.headers or {}) | _part(batch, number, last))
+            for number, message in enumerate(messages, 1)
+        ]
+        await self.connection.tell(parts[:-1])
+        [ack] = await self.publish(parts[-1:])
+        return ack
+
+    async def now(self) -> ServerClock:
+        """Return the server's clock after a look at it, unless the last look was just before."""
+        if not self.clock.is_fresh(self.connection.now()):
+            sent = self.connection.now()
+            info = await self.api("STREAM.INFO")
+            self.clock.observe(sent, self.connection.now(), info["ts"])
+        return self.clock
+
+    async def latest(self) -> float:
+        """Return a moment that the server's clock has not passed, in seconds since the epoch."""
+        return (await self.now()).latest(self.connection.now())
+
+    async def earliest(self) -> float:
+        """Return a moment that the server's clock has reached, in seconds since the epoch."""
+        return (await self.now()).earliest(self.connection.now())
+
+
+def stream_config(address: Address, subjects: Subjects, spec: QueueSpec) -> dict[str, Any]:
+    """Return the configuration of a queue's stream."""
+    return {
+        "name": subjects.stream,
+        "subjects": [f"{subjects.root}.>"],
+        "retention": "workqueue",
+        "storage": address.storage,
+        "num_replicas": address.replicas,
+        "discard": "old",
+        "duplicate_window": int(address.window * 1e9),
+        **dict.fromkeys(ALLOWED, True),
+        "metadata": {
+            "headrace.queue": spec.name,
+            "headrace.lanes": str(spec.lanes),
+            "headrace.lease": str(spec.lease),
+            "headrace.result_ttl": str(spec.result_ttl),
+        },
+    }
+
+
+def spec_of(config: dict[str, Any]) -> QueueSpec | None:
+    """Return the queue that a stream was made for, `None` if it was made for something else."""
+    metadata = config.get("metadata") or {}
+    if "headrace.queue" not in metadata:
+        return None
+    return QueueSpec(
+        name=metadata["headrace.queue"],
+        lanes=int(metadata["headrace.lanes"]),
+        lease=float(metadata["headrace.lease"]),
+        result_ttl=float(metadata["headrace.result_ttl"]),
+    )
+
+
+def consumer_config(name: str, subject: str, lease: float) -> dict[str, Any]:
+    """Return the configuration of a consumer.
+
+    Deliveries are counted and dead letters written by us: a server that gives up leaves the message
+    in the stream for ever.
+    """
+    return {
+        "name": name,
+        "durable_name": name,
+        "filter_subject": subject,
+        "deliver_policy": "all",
+        "replay_policy": "instant",
+        "ack_policy": "explicit",
+        "ack_wait": int(lease * 1e9),
+        "max_deliver": -1,
+        "max_ack_pending": -1,
+        "max_waiting": MAX_WAITING,
+    }
+
+
+def fence(seq: int, subject: str) -> Headers:
+    """Let a write pass only if the last message of a subject is this one; 0: if there is none."""
+    return {
+        "Nats-Expected-Last-Subject-Sequence": str(seq),
+        "Nats-Expected-Last-Subject-Sequence-Subject": subject,
+    }
+
+
+def replacing(seq: int) -> Headers:
+    """Let a write take the place of a message of its own subject, if it is the last one there."""
+    return {"Nats-Rollup": "sub", "Nats-Expected-Last-Subject-Sequence": str(seq)}
+
+
+def forgotten_after(seconds: float) -> Headers:
+    """Let the server drop a message some time after so many seconds: it counts whole ones."""
+    return {"Nats-TTL": str(ceil(seconds) + 1), "Nats-Rollup": "sub"}
+
+
+def _part(batch: str, number: int, last: int) -> Headers:
+    headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+    return headers | {"Nats-Batch-Commit": "1"} if number == last else headers
+
+
+def stored_message(msg: Msg) -> Stored:
+    """Read a message that the server sent by request."""
+    headers = msg.headers or {}
+    return Stored(
+        headers["Nats-Subject"],
+        int(headers["Nats-Sequence"]),
+        msg.data,
+        moment_of(headers["Nats-Time-Stamp"]),
+    )
+
+
+def _stored(message: dict[str, Any]) -> Stored:
+    data = base64.b64decode(message.get("data", ""))
+    return Stored(message["subject"], message["seq"], data, moment_of(message["time"]))
+
+
+def _ack(msg: Msg) -> PubAck:
+    if not msg.data:
+        missing = "no stream takes this subject"
+        raise QueueLost(missing)
+    return read_ack(msg.data)

@@ -1,0 +1,50 @@
+"""Keeps leases alive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from headrace.broker import Held
+from headrace.job import Lease
+from headrace_nats.connection import Message
+from headrace_nats.queue import NatsQueue, fence, forgotten_after
+from headrace_nats.settlement import Settlement
+from headrace_nats.subjects import Kind
+from headrace_nats.wire import read_ack, token_of
+
+IN_PROGRESS = b"+WPI"
+
+
+async def renew(queue: NatsQueue, settlement: Settlement, leases: Sequence[Lease]) -> list[Held]:
+    """Renew leases of one queue; see `Broker.renew`.
+
+    The server renews for anyone who holds an address, a message that is gone too, and does not say
+    which it was. So a note is written beside it, which passes only while the message is there.
+    """
+    sent = queue.connection.now()
+    live = [lease for lease in leases if lease.deadline > sent]
+    notes = [_note(queue, lease) for lease in live]
+    renewals = [Message(token_of(lease).reply, IN_PROGRESS) for lease in live]
+    replies = await queue.connection.ask([*renewals, *notes])
+    held = {
+        id(lease)
+        for lease, reply in zip(live, replies[len(live) :], strict=True)
+        if reply.data and read_ack(reply.data).error is None
+    }
+    ours = [lease for lease in live if id(lease) in held]
+    marked = await settlement.marked(ours) if ours else set[str]()
+    answers: list[Held] = []
+    for lease in leases:
+        if id(lease) not in held:
+            answers.append(Held.LOST)
+            continue
+        lease.deadline = sent + queue.spec.lease
+        answers.append(Held.CANCELLED if lease.id in marked else Held.OK)
+    return answers
+
+
+def _note(queue: NatsQueue, lease: Lease) -> Message:
+    subjects = queue.subjects
+    ready = subjects.of(Kind.READY, lease.priority, lease.id)
+    headers = forgotten_after(queue.spec.lease) | fence(token_of(lease).seq, ready)
+    return Message(subjects.beat(lease.id), b"", headers)

@@ -1,0 +1,110 @@
+"""All that is done with one queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from headrace.broker import Cancelled, Control, Held, QueueStats
+from headrace.job import JobState, Lease
+from headrace.outcome import Outcome
+from headrace_nats.connection import Message
+from headrace_nats.consumer import Consumer
+from headrace_nats.counting import control, stats
+from headrace_nats.entrance import Entrance
+from headrace_nats.keys import Keys
+from headrace_nats.letters import Letters
+from headrace_nats.lookups import Lookups
+from headrace_nats.marks import Marks
+from headrace_nats.presence import find, is_live, kind_of, origin_of
+from headrace_nats.queue import NatsQueue, Stored, fence, forgotten_after
+from headrace_nats.renewal import renew
+from headrace_nats.settlement import Settlement
+from headrace_nats.subjects import Kind, parse
+from headrace_nats.wire import Over, encode, read_copy
+
+
+class Service:
+    """Puts the parts together that work on one queue.
+
+    Args:
+        queue: Declared.
+    """
+
+    def __init__(self, queue: NatsQueue) -> None:
+        self._queue = queue
+        self._marks = Marks(queue)
+        self._keys = Keys(queue)
+        self._settlement = Settlement(queue, self._marks, self._keys)
+        self._consumers: dict[str, Consumer] = {}
+        self.entrance = Entrance(queue, self._keys)
+        self.lookups = Lookups(queue)
+        self.letters = Letters(queue, self._marks, self._keys)
+
+    def consumer(self, worker: str) -> Consumer:
+        """Return what claims for a worker."""
+        if worker not in self._consumers:
+            self._consumers[worker] = Consumer(self._queue, self._settlement)
+        return self._consumers[worker]
+
+    async def renew(self, leases: Sequence[Lease]) -> list[Held]:
+        """Keep leases alive; see `Broker.renew`."""
+        answers = await renew(self._queue, self._settlement, leases)
+        self._forget([one for one, held in zip(leases, answers, strict=True) if held is Held.LOST])
+        return answers
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        """End deliveries; see `Broker.settle`."""
+        counts = await self._settlement.settle(outcomes)
+        self._forget([outcome.lease for outcome in outcomes])
+        return counts
+
+    def _forget(self, leases: Sequence[Lease]) -> None:
+        for consumer in self._consumers.values():
+            consumer.forget(leases)
+
+    async def cancel(self, ids: Sequence[str]) -> list[Cancelled]:
+        """Take jobs back; see `Broker.cancel`."""
+        return [await self._cancel(job_id) for job_id in ids]
+
+    async def _cancel(self, job_id: str) -> Cancelled:
+        """Note the wish first: a job that is due in this moment is not started either."""
+        stored = await find(self._queue, job_id)
+        if stored is None or not is_live(stored):
+            return Cancelled.NOT_FOUND
+        await self._marks.put(job_id, origin_of(stored))
+        if kind_of(stored) is Kind.DELAYED and await self._take_out(stored):
+            return Cancelled.REMOVED
+        return Cancelled.SIGNALLED
+
+    async def _take_out(self, stored: Stored) -> bool:
+        """End a delayed job. Tell whether it still was delayed."""
+        _, lane, job_id = parse(stored.subject)
+        copy, ttl = read_copy(stored.data), self._queue.spec.result_ttl
+        until = await self._queue.latest() + ttl
+        end = Over(copy.origin, JobState.CANCELLED, copy.attempt, None, until)
+        subject = self._queue.subjects.of(Kind.OVER, lane, job_id)
+        headers = forgotten_after(ttl) | fence(stored.seq, stored.subject)
+        [ack] = await self._queue.publish([Message(subject, encode(end), headers)])
+        if ack.error is not None:
+            return False
+        [deleted] = await self._queue.delete([stored.seq])
+        if not deleted:
+            # It came due meanwhile: whoever claims it ends it for the note.
+            return False
+        await self._marks.drop([job_id])
+        if copy.unique is not None and copy.held_for is None:
+            await self._keys.release({copy.unique: job_id})
+        return True
+
+    async def stats(self) -> QueueStats:
+        """Count jobs; see `Broker.stats`."""
+        return await stats(self._queue)
+
+    async def control(self, op: Control) -> int:
+        """Pause, resume or purge; see `Broker.control`."""
+        return await control(self._queue, op)
+
+    async def close(self) -> None:
+        """Give back what nobody took."""
+        await asyncio.gather(*(consumer.close() for consumer in self._consumers.values()))

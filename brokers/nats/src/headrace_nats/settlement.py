@@ -1,0 +1,195 @@
+"""Ends deliveries: what becomes of a job is written first, fenced, and then its old copy goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from headrace.errors import BrokerError
+from headrace.job import JobState, Lease
+from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
+from headrace_nats.connection import Message
+from headrace_nats.ending import again, dead, end_of, is_expired, over
+from headrace_nats.keys import Keys
+from headrace_nats.marks import Marks
+from headrace_nats.queue import NatsQueue, Stored, fence, replacing
+from headrace_nats.subjects import Kind
+from headrace_nats.wire import Over, read_copy, token_of
+
+ACK = b"+ACK"
+
+
+class Settlement:
+    """Settles the leases of one queue.
+
+    Args:
+        queue: Whose.
+        marks: Its notes of jobs to be cancelled.
+        keys: Its unique keys.
+    """
+
+    def __init__(self, queue: NatsQueue, marks: Marks, keys: Keys) -> None:
+        self._queue = queue
+        self._marks = marks
+        self._keys = keys
+        self._marked: set[str] = set()
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        """End deliveries; see `Broker.settle`."""
+        final = await self._final(outcomes)
+        messages = await self._messages(final)
+        acks = iter(await self._queue.publish([one for one in messages if one is not None]))
+        counts = [message is None or next(acks).error is None for message in messages]
+        await self._let_go(final, messages, counts)
+        for index, outcome in enumerate(final):
+            if not counts[index] and isinstance(outcome, Done):
+                counts[index] = await self._finish_elsewhere(outcome)
+        over = [one.lease for one, yes in zip(final, counts, strict=True) if yes and _is_end(one)]
+        await self._clean(over)
+        return counts
+
+    # before
+
+    async def _final(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Let no job come back that is to be cancelled, or whose time is over."""
+        back = [one.lease for one in outcomes if isinstance(one, Reschedule | Release)]
+        if not back:
+            return list(outcomes)
+        marked = await self.marked(back)
+        clock = self._queue.clock
+        if any(token_of(lease).copy.expires is not None for lease in back):
+            clock = await self._queue.now()
+        now = self._queue.connection.now()
+
+        def ended(outcome: Outcome) -> Outcome:
+            lease = outcome.lease
+            if not isinstance(outcome, Reschedule | Release):
+                return outcome
+            if lease.id in marked:
+                return Done(lease, None, self._queue.spec.result_ttl, JobState.CANCELLED)
+            if is_expired(token_of(lease).copy, clock, now):
+                return Done(lease, None, self._queue.spec.result_ttl, JobState.EXPIRED)
+            return outcome
+
+        return [ended(outcome) for outcome in outcomes]
+
+    async def marked(self, leases: Sequence[Lease]) -> set[str]:
+        """Return the ids of leased jobs that are to be cancelled."""
+        jobs = [(lease.id, token_of(lease).copy.origin) for lease in leases]
+        marked = await self._marks.among(jobs)
+        self._marked |= marked
+        return marked
+
+    async def _messages(self, outcomes: Sequence[Outcome]) -> list[Message | None]:
+        """Return what each outcome writes; nothing, where nothing is kept and the lease is good."""
+        needs_time = any(not isinstance(one, Release) for one in outcomes)
+        latest = await self._queue.latest() if needs_time else 0.0
+        return [self._message(outcome, latest) for outcome in outcomes]
+
+    def _message(self, outcome: Outcome, latest: float) -> Message | None:
+        subjects = self._queue.subjects
+        match outcome:
+            case Done():
+                return self._done(outcome, latest)
+            case Dead():
+                return dead(subjects, outcome, latest + outcome.ttl)
+            case _:
+                return again(subjects, outcome, latest)
+
+    def _done(self, outcome: Done, latest: float) -> Message | None:
+        lease = outcome.lease
+        if outcome.ttl <= 0 and self._queue.connection.now() < lease.deadline:
+            return None
+        end = end_of(lease, outcome.state, outcome.result, latest + outcome.ttl)
+        return over(self._queue.subjects, lease, end, outcome.ttl)
+
+    # after
+
+    async def _let_go(
+        self, outcomes: Sequence[Outcome], messages: Sequence[Message | None], counts: list[bool]
+    ) -> None:
+        """Acknowledge the copies that are settled, but those that a new one has replaced.
+
+        Where something is written already it counts, whether the old copy goes now or later.
+        """
+        unwritten = [index for index, message in enumerate(messages) if message is None]
+        settled = [
+            outcome.lease
+            for outcome, message, yes in zip(outcomes, messages, counts, strict=True)
+            if yes and not _replaces(message)
+        ]
+        try:
+            await self._acknowledge(settled)
+        except BrokerError:
+            if unwritten:
+                raise
+        now = self._queue.connection.now()
+        for index in unwritten:
+            if outcomes[index].lease.deadline <= now:
+                counts[index] = await self._is_gone(outcomes[index].lease)
+
+    async def _acknowledge(self, leases: Sequence[Lease]) -> None:
+        """Let copies go. The server answers the last one of each lane, after the ones before it."""
+        last = {lease.priority: token_of(lease).reply for lease in leases}
+        acks = [Message(token_of(lease).reply, ACK) for lease in leases]
+        ends = set(last.values())
+        await self._queue.connection.tell([one for one in acks if one.subject not in ends])
+        await self._queue.connection.ask([Message(reply, ACK) for reply in last.values()])
+
+    async def _is_gone(self, lease: Lease) -> bool:
+        """Tell whether a copy went although the word of it came late."""
+        subject = self._queue.subjects.of(Kind.READY, lease.priority, lease.id)
+        [stored] = await self._queue.get([subject])
+        return stored is None or not _is_same_copy(stored, lease)
+
+    async def _finish_elsewhere(self, outcome: Done) -> bool:
+        """End a job whose lease is lost, if the copy that another worker has is not settled."""
+        lease = outcome.lease
+        token, subjects = token_of(lease), self._queue.subjects
+        subject = subjects.of(Kind.READY, lease.priority, lease.id)
+        [stored] = await self._queue.get([subject])
+        if stored is None or not _is_same_copy(stored, lease):
+            return False
+        if outcome.ttl <= 0:
+            [deleted] = await self._queue.delete([stored.seq])
+            return deleted
+        until = await self._queue.latest() + outcome.ttl
+        end = Over(token.copy.origin, outcome.state, lease.attempt, outcome.result, until)
+        none_yet = fence(0, subjects.of(Kind.OVER, lease.priority, lease.id))
+        note = over(subjects, lease, end, outcome.ttl, none_yet)
+        stone = Message(subject, b"", replacing(stored.seq))
+        ack = await self._queue.publish_together([note, stone])
+        if ack.error is not None:
+            return False
+        await self._queue.delete([ack.seq])
+        return True
+
+    async def _clean(self, leases: Sequence[Lease]) -> None:
+        """Drop what only a live job needs."""
+        holders = {
+            token_of(lease).copy.unique: lease.id
+            for lease in leases
+            if token_of(lease).copy.unique is not None and token_of(lease).copy.held_for is None
+        }
+        if holders:
+            await self._keys.release({key: holder for key, holder in holders.items() if key})
+        marked = [lease.id for lease in leases if lease.id in self._marked]
+        if marked:
+            self._marked.difference_update(marked)
+            await self._marks.drop(marked)
+
+
+def _replaces(message: Message | None) -> bool:
+    """Tell whether a message takes the place of the copy that was leased."""
+    headers = message.headers if message is not None else None
+    return headers is not None and "Nats-Expected-Last-Subject-Sequence-Subject" not in headers
+
+
+def _is_same_copy(stored: Stored, lease: Lease) -> bool:
+    if not stored.data:
+        return False
+    held, copy = token_of(lease).copy, read_copy(stored.data)
+    return (copy.origin, copy.number) == (held.origin, held.number)
+
+
+def _is_end(outcome: Outcome) -> bool:
+    return isinstance(outcome, Done | Dead)

@@ -1,0 +1,85 @@
+"""The names of everything that a queue has on the server."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import blake2b
+
+
+class Kind(StrEnum):
+    """Where a job is: the third token of its subject."""
+
+    READY = "r"
+    """Waits for a worker, or has one."""
+    DELAYED = "d"
+    """Waits for its time."""
+    DEAD = "x"
+    """A dead letter."""
+    OVER = "s"
+    """How it ended, while that is kept."""
+
+
+DELAYED_COUNTER = "delayed"
+DEAD_COUNTER = "dead"
+"""Consumers from which nobody reads: what is pending for them is the count."""
+
+
+class Subjects:
+    """Names of one queue. A job's own end in its lane and its id.
+
+    Args:
+        prefix: What all names begin with, of every queue.
+        queue: The queue's name.
+    """
+
+    def __init__(self, prefix: str, queue: str) -> None:
+        self.stream = f"{prefix}_{queue}"
+        self.root = f"{prefix}.{queue}"
+
+    def of(self, kind: Kind, lane: int, job_id: str) -> str:
+        """Where a job is kept."""
+        return f"{self.root}.{kind}.{lane}.{job_id}"
+
+    def anywhere(self, job_id: str) -> str:
+        """Matches a job wherever it is."""
+        return f"{self.root}.*.*.{job_id}"
+
+    def somewhere(self, kind: Kind, job_id: str) -> str:
+        """Matches a job in any lane."""
+        return f"{self.root}.{kind}.*.{job_id}"
+
+    def lane(self, lane: int) -> str:
+        """Matches what is ready in a lane."""
+        return f"{self.root}.{Kind.READY}.{lane}.*"
+
+    def all(self, kind: Kind) -> str:
+        """Matches everything of a kind."""
+        return f"{self.root}.{kind}.>"
+
+    def mark(self, job_id: str) -> str:
+        """Where it is noted that a job is to be cancelled."""
+        return f"{self.root}.c.{job_id}"
+
+    def beat(self, job_id: str) -> str:
+        """Where renewals of a lease are noted."""
+        return f"{self.root}.h.{job_id}"
+
+    def key(self, unique: str) -> str:
+        """Where the holder of a unique key is noted: the key may be of any letters and length."""
+        return f"{self.root}.k.{blake2b(unique.encode(), digest_size=16).hexdigest()}"
+
+    @property
+    def marks(self) -> str:
+        """Matches every note of a cancellation."""
+        return f"{self.root}.c.*"
+
+
+def consumer_of(lane: int) -> str:
+    """Return the name of the consumer that serves a lane."""
+    return f"lane-{lane}"
+
+
+def parse(subject: str) -> tuple[Kind, int, str]:
+    """Return the kind, the lane and the id of a job's own subject."""
+    _, _, kind, lane, job_id = subject.split(".")
+    return Kind(kind), int(lane), job_id

@@ -1,0 +1,197 @@
+"""What lies in the messages of a queue, and what the server answers."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from headrace.job import JobState, Lease
+
+
+class Copy(Struct, frozen=True, array_like=True, gc=False):
+    """A job that waits, runs or is delayed.
+
+    Attributes:
+        origin: The batch that it came with, and its place there: a job of the same id that comes
+            later has another one.
+        body: As it was enqueued.
+        meta: Of the last reschedule, or as it was enqueued.
+        attempt: Failures so far.
+        number: Rises with each reschedule, release and redrive.
+        deliveries: How often this copy was handed out before it was taken over.
+        unique: The key that it holds.
+        held_for: Seconds for which it holds the key from the start; `None`: until it is over.
+        expires: By the server's clock, in seconds since the epoch.
+    """
+
+    origin: str
+    body: bytes
+    meta: bytes = b""
+    attempt: int = 0
+    number: int = 0
+    deliveries: int = 0
+    unique: str | None = None
+    held_for: float | None = None
+    expires: float | None = None
+
+
+class Over(Struct, frozen=True, array_like=True, gc=False):
+    """How a job ended.
+
+    Attributes:
+        origin: As in its copies.
+        state: How.
+        attempt: Failures.
+        result: What `Done` brought.
+        until: When it is forgotten, by the server's clock.
+    """
+
+    origin: str
+    state: JobState
+    attempt: int
+    result: bytes | None
+    until: float
+
+
+class Letter(Struct, frozen=True, array_like=True, gc=False):
+    """A dead letter.
+
+    Attributes:
+        copy: The job as it was, with the attempt and the meta that `Dead` brought.
+        reason: Why it was given up.
+        deliveries: How often its last copy was handed out.
+        result: The encoded failure.
+        until: When that is forgotten, by the server's clock.
+    """
+
+    copy: Copy
+    reason: str
+    deliveries: int
+    result: bytes | None
+    until: float
+
+
+class Key(Struct, frozen=True, array_like=True, gc=False):
+    """Who holds a unique key.
+
+    Attributes:
+        holder: The id of the job.
+        until: By the server's clock; `None`: until the job is over.
+    """
+
+    holder: str
+    until: float | None
+
+
+class Mark(Struct, frozen=True, array_like=True, gc=False):
+    """A wish to cancel a job.
+
+    Attributes:
+        origin: Of the job: one that has its id later is not meant.
+    """
+
+    origin: str
+
+
+Note: TypeAlias = Copy | Over | Letter | Key | Mark
+
+
+class Token(Struct, frozen=True, gc=False):
+    """What a lease means to the broker.
+
+    Attributes:
+        seq: The message that is leased.
+        reply: Where to acknowledge it.
+        copy: What it held.
+    """
+
+    seq: int
+    reply: str
+    copy: Copy
+
+
+class Failure(Struct, frozen=True, gc=False):
+    """An error as the server words it."""
+
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class PubAck(Struct, frozen=True, gc=False):
+    """The answer to a publication."""
+
+    seq: int = 0
+    duplicate: bool = False
+    error: Failure | None = None
+
+
+WRONG_LAST_SEQUENCE = (10071, 10164)
+"""What a fenced write says when something else was written before it."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_copy = msgspec.msgpack.Decoder(Copy).decode
+_over = msgspec.msgpack.Decoder(Over).decode
+_letter = msgspec.msgpack.Decoder(Letter).decode
+_key = msgspec.msgpack.Decoder(Key).decode
+_mark = msgspec.msgpack.Decoder(Mark).decode
+_ack = msgspec.json.Decoder(PubAck).decode
+
+
+def encode(note: Note) -> bytes:
+    """Return what lies in a message."""
+    return _encode(note)
+
+
+def read_copy(data: bytes) -> Copy:
+    """Read a message of a job.
+
+    Raises:
+        DecodeError: It is none.
+    """
+    return _copy(data)
+
+
+def read_over(data: bytes) -> Over:
+    """Read how a job ended."""
+    return _over(data)
+
+
+def read_letter(data: bytes) -> Letter:
+    """Read a dead letter."""
+    return _letter(data)
+
+
+def read_key(data: bytes) -> Key:
+    """Read who holds a unique key."""
+    return _key(data)
+
+
+def read_mark(data: bytes) -> Mark:
+    """Read a wish to cancel."""
+    return _mark(data)
+
+
+def read_ack(data: bytes) -> PubAck:
+    """Read the answer to a publication."""
+    return _ack(data)
+
+
+def token_of(lease: Lease) -> Token:
+    """Return what only this broker knows of a lease."""
+    token = lease.token
+    assert isinstance(token, Token)  # noqa: S101 - no other broker's lease comes here
+    return token
+
+
+def delivered(reply: str) -> tuple[int, int]:
+    """Read the address for acknowledgements: how often a message was delivered, and which it is.
+
+    It is `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>…`, on some servers with a domain and
+    an account before the stream.
+    """
+    tokens = reply.split(".")
+    first = 4 if len(tokens) < 12 else 6
+    return int(tokens[first]), int(tokens[first + 1])
