@@ -1,16 +1,42 @@
-import subprocess, sys, time, socket
+"""Servers for the tests: each is started once for all tests that use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
 import pytest
-def port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1",0)); return s.getsockname()[1]
+
+from tests.servers import NatsCluster, NatsServer, nats_server
+
+
 @pytest.fixture(scope="session")
-def url(tmp_path_factory):
-    p=port(); d=tmp_path_factory.mktemp("nats")
-    proc=subprocess.Popen([Path(sys.executable).parent/"nats-server","-js","-sd",str(d),"-a","127.0.0.1","-p",str(p)],stderr=open(d/"log","w"))
-    for _ in range(100):
-        try: socket.create_connection(("127.0.0.1",p)).close(); break
-        except OSError: time.sleep(0.03)
-    time.sleep(0.2)
-    yield f"nats://127.0.0.1:{p}"
-    proc.terminate(); proc.wait()
+def nats_binary() -> Path:
+    """Return the server, or skip the test visibly."""
+    found = nats_server()
+    if found is None:
+        pytest.skip("there is no nats-server here")
+    return found
+
+
+@pytest.fixture(scope="session")
+def node(nats_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """One server for tests of which one server is enough."""
+    server = NatsServer(nats_binary, tmp_path_factory.mktemp("nats")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster(nats_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsCluster]:
+    """Three servers that keep everything three times."""
+    servers = NatsCluster(nats_binary, tmp_path_factory.mktemp("cluster")).start()
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Run on the event loop that workers run on."""
+    return "asyncio", {"use_uvloop": True}

@@ -1,4 +1,4 @@
-"""The public suite on one server."""
+"""The public suite on one server, and on three."""
 
 from __future__ import annotations
 
@@ -8,21 +8,33 @@ import pytest
 
 from headrace.testing.conformance import BrokerConformance, Rig
 from headrace_nats import NatsBroker
-from tests.servers import free_port
+from tests.servers import NatsCluster, NatsServer, free_port
+
+
+def rig_of(url: str) -> Rig:
+    return Rig(
+        connect=lambda: NatsBroker(url),
+        lease=1.5,
+        patience=0.3,
+        examples=5,
+        unreachable=lambda: NatsBroker(f"nats://user:secret@127.0.0.1:{free_port()}?timeout=0.5"),
+        secret="secret",
+    )
 
 
 class TestOneServer(BrokerConformance):
+    @pytest.fixture
+    def rig(self, node: NatsServer) -> Rig:
+        return rig_of(node.url)
+
+
+class TestThreeServers(BrokerConformance):
+    """Every stream is kept three times, and any of the servers may answer."""
+
     @pytest.fixture
     def anyio_backend(self) -> tuple[str, dict[str, Any]]:
         return "asyncio", {"use_uvloop": True}
 
     @pytest.fixture
-    def rig(self, url: str) -> Rig:
-        return Rig(
-            connect=lambda: NatsBroker(url),
-            lease=1.5,
-            patience=0.3,
-            examples=5,
-            unreachable=lambda: NatsBroker(f"nats://user:secret@127.0.0.1:{free_port()}?timeout=1"),
-            secret="secret",
-        )
+    def rig(self, cluster: NatsCluster) -> Rig:
+        return rig_of(f"{cluster.url}?replicas=3")

@@ -148,7 +148,8 @@ class Connection:
             del self._denied[:-100]
 
     async def _disconnected(self) -> None:
-        logger.warning("connection lost", extra={"broker": self._address.url})
+        if self._client is not None:
+            logger.warning("connection lost", extra={"broker": self._address.url})
         self._forsake()
 
     async def _reconnected(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
 
@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from nats.aio.msg import Msg
 
 from headrace.broker import QueueSpec
-from headrace.errors import BrokerError, ConfigMismatch
+from headrace.errors import BrokerError, ConfigMismatch, Unavailable
 from headrace.ids import new_id
 from headrace_nats.address import Address
 from headrace_nats.connection import Connection, Headers, Message, failure_of
@@ -30,6 +30,9 @@ STREAM_IS_THERE = 10058
 """A stream of this name exists with another configuration."""
 
 NOTHING_FOUND = 10037
+
+TRIES = 8
+"""How often a write is repeated that another one was in the way of."""
 
 ALLOWED = (
     "allow_direct",
@@ -223,6 +226,38 @@ class NatsQueue:
                 if type(failure) is not BrokerError:
                     raise failure
         return acks
+
+    async def supersede(
+        self, writes: Mapping[int, Message], subjects: Mapping[int, str]
+    ) -> set[int]:
+        """Publish messages that are fenced by messages of the stream.
+
+        Servers in a cluster refuse a write also when another one under the same fence is under way,
+        whatever becomes of that one. So a refusal is looked into.
+
+        Args:
+            writes: By the number of the message that must be the last of its subject.
+            subjects: Where that message lies.
+
+        Returns:
+            The numbers of those that are stored.
+        """
+        stored: set[int] = set()
+        left = dict(writes)
+        for _ in range(TRIES):
+            acks = await self.publish(list(left.values()))
+            stored |= {seq for seq, ack in zip(left, acks, strict=True) if ack.error is None}
+            refused = [seq for seq in left if seq not in stored]
+            found = await self.get([subjects[seq] for seq in refused])
+            left = {
+                seq: left[seq]
+                for seq, one in zip(refused, found, strict=True)
+                if one is not None and one.seq == seq
+            }
+            if not left:
+                return stored
+        message = "writes to a job get in each other's way"
+        raise Unavailable(message)
 
     async def publish_together(self, messages: Sequence[Message]) -> PubAck:
         """Publish messages as one: all are stored, or none.

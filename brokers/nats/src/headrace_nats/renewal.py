@@ -10,7 +10,7 @@ from headrace_nats.connection import Message
 from headrace_nats.queue import NatsQueue, fence, forgotten_after
 from headrace_nats.settlement import Settlement
 from headrace_nats.subjects import Kind
-from headrace_nats.wire import read_ack, token_of
+from headrace_nats.wire import token_of
 
 IN_PROGRESS = b"+WPI"
 
@@ -23,19 +23,18 @@ async def renew(queue: NatsQueue, settlement: Settlement, leases: Sequence[Lease
     """
     sent = queue.connection.now()
     live = [lease for lease in leases if lease.deadline > sent]
-    notes = [_note(queue, lease) for lease in live]
-    renewals = [Message(token_of(lease).reply, IN_PROGRESS) for lease in live]
-    replies = await queue.connection.ask([*renewals, *notes])
-    held = {
-        id(lease)
-        for lease, reply in zip(live, replies[len(live) :], strict=True)
-        if reply.data and read_ack(reply.data).error is None
-    }
-    ours = [lease for lease in live if id(lease) in held]
+    if not live:
+        return [Held.LOST] * len(leases)
+    await queue.connection.ask([Message(token_of(lease).reply, IN_PROGRESS) for lease in live])
+    held = await queue.supersede(
+        {token_of(lease).seq: _note(queue, lease) for lease in live},
+        {token_of(lease).seq: _where(queue, lease) for lease in live},
+    )
+    ours = [lease for lease in live if token_of(lease).seq in held]
     marked = await settlement.marked(ours) if ours else set[str]()
     answers: list[Held] = []
     for lease in leases:
-        if id(lease) not in held:
+        if lease.deadline <= sent or token_of(lease).seq not in held:
             answers.append(Held.LOST)
             continue
         lease.deadline = sent + queue.spec.lease
@@ -44,7 +43,9 @@ async def renew(queue: NatsQueue, settlement: Settlement, leases: Sequence[Lease
 
 
 def _note(queue: NatsQueue, lease: Lease) -> Message:
-    subjects = queue.subjects
-    ready = subjects.of(Kind.READY, lease.priority, lease.id)
-    headers = forgotten_after(queue.spec.lease) | fence(token_of(lease).seq, ready)
-    return Message(subjects.beat(lease.id), b"", headers)
+    headers = forgotten_after(queue.spec.lease) | fence(token_of(lease).seq, _where(queue, lease))
+    return Message(queue.subjects.beat(lease.id), b"", headers)
+
+
+def _where(queue: NatsQueue, lease: Lease) -> str:
+    return queue.subjects.of(Kind.READY, lease.priority, lease.id)
