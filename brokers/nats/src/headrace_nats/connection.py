@@ -8,9 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
-import nats
-from msgspec import Struct
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
@@ -19,29 +16,15 @@ from headrace.errors import AuthFailed, OutcomeUnknown, Unavailable
 from headrace_nats.address import Address
 from headrace_nats.dialing import options
 from headrace_nats.errors import mapped, translate
+from headrace_nats.lean import Incoming, LeanClient, Message
 from headrace_nats.wire import Failure
 
 logger = logging.getLogger("headrace.nats")
 
 NO_RESPONDERS = "503"
 
-Headers: TypeAlias = dict[str, str]
 Reply: TypeAlias = Any
 """What the server answers as JSON."""
-
-
-class Message(Struct, frozen=True, gc=False):
-    """One message to be published.
-
-    Attributes:
-        subject: Where to.
-        data: What lies in it.
-        headers: What the server is to do with it.
-    """
-
-    subject: str
-    data: bytes = b""
-    headers: Headers | None = None
 
 
 class Pending:
@@ -52,11 +35,11 @@ class Pending:
     """
 
     def __init__(self, count: int) -> None:
-        self.replies: list[Msg | None] = [None] * count
+        self.replies: list[Incoming | None] = [None] * count
         self._left = count
         self.all_there: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def put(self, index: int, msg: Msg) -> None:
+    def put(self, index: int, msg: Incoming) -> None:
         """Take one reply."""
         self.replies[index] = msg
         self._left -= 1
@@ -83,7 +66,7 @@ class Connection:
     def __init__(self, address: Address, clock: Clock) -> None:
         self._address = address
         self._clock = clock
-        self._client: Client | None = None
+        self._client: LeanClient | None = None
         self._inbox = ""
         self._number = 0
         self._waiting: dict[str, tuple[Pending, int]] = {}
@@ -106,7 +89,8 @@ class Connection:
         try:
             with mapped():
                 async with asyncio.timeout(self._address.timeout):
-                    self._client = await nats.connect(
+                    client = LeanClient()
+                    await client.connect(
                         **options(self._address),
                         error_cb=note,
                         disconnected_cb=self._disconnected,
@@ -117,8 +101,10 @@ class Connection:
             reason = trouble[-1] if trouble else error
             message = f"{self._address.url}: {type(reason).__name__}: {reason}"
             raise Unavailable(message) from error
-        self._inbox = self._client.new_inbox()
-        await self._client.subscribe(f"{self._inbox}.*", cb=self._answered)
+        self._client = client
+        self._inbox = client.new_inbox()
+        with mapped():
+            await client.listen(f"{self._inbox}.*", self._answered)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -127,7 +113,7 @@ class Connection:
             await client.close()
 
     @property
-    def client(self) -> Client:
+    def client(self) -> LeanClient:
         """The driver's client, while it is connected.
 
         Raises:
@@ -168,7 +154,7 @@ class Connection:
         for pending, _ in waiting.values():
             pending.fail(OutcomeUnknown("the connection broke before the reply came"))
 
-    async def _answered(self, msg: Msg) -> None:
+    def _answered(self, msg: Incoming) -> None:
         waiting = self._waiting.pop(msg.subject, None)
         if waiting is not None:
             pending, index = waiting
@@ -176,7 +162,7 @@ class Connection:
 
     # asking
 
-    async def ask(self, messages: Sequence[Message]) -> list[Msg]:
+    async def ask(self, messages: Sequence[Message]) -> list[Incoming]:
         """Publish messages and return the reply to each, in order.
 
         Raises:
@@ -190,8 +176,7 @@ class Connection:
         subjects = [self._expect(pending, index) for index in range(len(messages))]
         try:
             with mapped():
-                for message, reply in zip(messages, subjects, strict=True):
-                    await client.publish(message.subject, message.data, reply, message.headers)
+                await client.send(zip(messages, subjects, strict=True))
                 async with asyncio.timeout(self._address.timeout):
                     await pending.all_there
         except OutcomeUnknown as error:
@@ -221,10 +206,11 @@ class Connection:
         Raises:
             Unavailable: It may not all have been sent.
         """
+        if not messages:
+            return
         client = self.client
         with mapped():
-            for message in messages:
-                await client.publish(message.subject, message.data, headers=message.headers)
+            await client.send((message, "") for message in messages)
 
     async def call(self, verbs: Sequence[tuple[str, Any]]) -> list[Reply]:
         """Ask the JetStream API several things at once; see `api`. Errors are answers here."""
@@ -275,18 +261,14 @@ class Connection:
                 await subscription.unsubscribe()
         return found
 
-    async def listen(self, subject: str, heed: Callable[[Msg], None]) -> Subscription:
+    async def listen(self, subject: str, heed: Callable[[Incoming], None]) -> Subscription:
         """Subscribe; it lasts through reconnects.
 
         Raises:
             Unavailable: It is not connected.
         """
-
-        async def take(msg: Msg) -> None:
-            heed(msg)
-
         with mapped():
-            return await self.client.subscribe(subject, cb=take)
+            return await self.client.listen(subject, heed)
 
     async def silence(self, subscription: Subscription) -> None:
         """Listen no more.
@@ -295,7 +277,7 @@ class Connection:
             Unavailable: The server was not told; it forgets with the connection.
         """
         with mapped():
-            await subscription.unsubscribe()
+            await self.client.silence(subscription)
 
     async def send(self, subject: str, data: bytes, reply: str) -> None:
         """Publish a request whose replies come where somebody listens.
@@ -305,7 +287,7 @@ class Connection:
         """
         client = self.client
         with mapped():
-            await client.publish(subject, data, reply)
+            await client.send([(Message(subject, data), reply)])
 
     @property
     def is_connected(self) -> bool:
@@ -327,8 +309,7 @@ def failure_of(reply: Reply) -> Failure | None:
     return msgspec.convert(error, Failure) if error else None
 
 
-def _read(msg: Msg) -> Reply:
+def _read(msg: Incoming) -> Reply:
     if not msg.data:
-        code = (msg.headers or {}).get("Status", "0")
-        return {"error": {"code": int(code), "description": "nobody answers"}}
+        return {"error": {"code": int(msg.status or 0), "description": "nobody answers"}}
     return msgspec.json.decode(msg.data)

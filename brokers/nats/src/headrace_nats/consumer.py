@@ -13,9 +13,9 @@ from headrace.broker import FAIR_EVERY
 from headrace.errors import BrokerError
 from headrace.job import JobState, Lease
 from headrace.outcome import Done, Ended, Outcome
-from headrace_nats.connection import Message
 from headrace_nats.ending import is_expired, moved
 from headrace_nats.errors import QueueLost
+from headrace_nats.lean import Message
 from headrace_nats.presence import kind_of
 from headrace_nats.puller import Delivered, Puller
 from headrace_nats.queue import NatsQueue

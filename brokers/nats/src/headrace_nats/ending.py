@@ -6,7 +6,7 @@ from msgspec import structs
 
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Release, Reschedule
-from headrace_nats.connection import Headers, Message
+from headrace_nats.lean import Headers, Message
 from headrace_nats.queue import fence, forgotten_after, replacing
 from headrace_nats.server_clock import ServerClock, written
 from headrace_nats.subjects import Kind, Subjects

@@ -10,9 +10,9 @@ from msgspec import Struct
 from headrace.errors import Overloaded, Rejected
 from headrace.ids import is_valid_id
 from headrace.job import NewJob
-from headrace_nats.connection import Message
 from headrace_nats.ending import scheduled
 from headrace_nats.keys import Keys
+from headrace_nats.lean import Message
 from headrace_nats.presence import find, origin_of
 from headrace_nats.queue import NatsQueue, fence
 from headrace_nats.subjects import Kind

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from headrace.ids import is_valid_id
 from headrace.job import DeadJob
-from headrace_nats.connection import Message
 from headrace_nats.keys import Keys
+from headrace_nats.lean import Message
 from headrace_nats.marks import Marks
 from headrace_nats.queue import NatsQueue, Stored, fence, stored_message
 from headrace_nats.subjects import Kind, parse
@@ -52,7 +53,11 @@ class Letters:
 
     async def redrive(self, ids: Sequence[str]) -> int:
         """Send dead letters back; see `Broker.redrive`."""
-        subjects = [self._queue.subjects.somewhere(Kind.DEAD, job_id) for job_id in ids]
+        subjects = [
+            self._queue.subjects.somewhere(Kind.DEAD, job_id)
+            for job_id in ids
+            if is_valid_id(job_id)
+        ]
         found = await self._queue.get(subjects)
         count = 0
         for stored in found:

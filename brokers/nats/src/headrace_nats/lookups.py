@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from headrace.errors import BrokerError
+from headrace.ids import is_valid_id
 from headrace.job import JobInfo
 from headrace_nats.presence import told
 from headrace_nats.queue import NatsQueue, Stored, stored_message
@@ -32,7 +33,11 @@ class Lookups:
         self._queue = queue
 
     async def lookup(self, ids: Sequence[str], wait: float) -> list[JobInfo | None]:
-        """Tell what is known of jobs; see `Broker.lookup`."""
+        """Tell what is known of jobs; see `Broker.lookup`. Of what is no id nothing is known."""
+        possible = [job_id for job_id in ids if is_valid_id(job_id)]
+        if len(possible) < len(ids):
+            known = iter(await self.lookup(possible, 0.0))
+            return [next(known) if is_valid_id(job_id) else None for job_id in ids]
         infos = await self._ask(ids)
         if wait <= 0 or _is_answer(infos):
             return infos

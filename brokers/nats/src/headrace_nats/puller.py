@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from headrace.errors import BrokerError, Unavailable
 from headrace_nats.connection import NO_RESPONDERS
 from headrace_nats.errors import QueueLost
+from headrace_nats.lean import Incoming
 from headrace_nats.queue import NatsQueue
 from headrace_nats.subjects import consumer_of, parse
 from headrace_nats.wire import delivered
@@ -97,13 +97,15 @@ class Puller:
         self._subscription: Subscription | None = None
 
     async def take(self, limit: int, lanes: list[int]) -> list[Delivered]:
-        """Return what is there, lane by lane in this order.
+        """Return what came before, or else what is there, lane by lane in this order.
 
         Raises:
             BrokerError: The server refuses, or does not answer.
         """
         await self._listen()
         found = self._from_stock(limit)
+        if found:
+            return found
         for lane in lanes:
             # Where a pull waits nothing is to be had.
             if len(found) < limit and self._waiting(lane) is None:
@@ -194,9 +196,9 @@ class Puller:
 
     # being answered
 
-    def _heed(self, msg: Msg) -> None:
+    def _heed(self, msg: Incoming) -> None:
         if msg.subject.startswith(self._inbox):
-            self._heed_status(int(msg.subject.rpartition(".")[2]), msg.headers or {})
+            self._heed_status(int(msg.subject.rpartition(".")[2]), msg.status, msg.text)
             return
         _, lane, job_id = parse(msg.subject)
         pull = self._open.get(lane)
@@ -211,12 +213,10 @@ class Puller:
             if not pull.left:
                 pull.end()
 
-    def _heed_status(self, number: int, headers: dict[str, str]) -> None:
+    def _heed_status(self, number: int, status: str, text: str) -> None:
         pull = next((pull for pull in self._open.values() if pull.number == number), None)
-        status = headers.get("Status", "")
         if pull is None:
             return
-        text = headers.get("Description", status)
         if status in (NO_MESSAGES, TIME_IS_UP):
             pull.end()
             if all(other.over.done() for other in self._open.values()):

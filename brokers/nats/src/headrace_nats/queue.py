@@ -15,8 +15,9 @@ from headrace.broker import QueueSpec
 from headrace.errors import BrokerError, ConfigMismatch, Unavailable
 from headrace.ids import new_id
 from headrace_nats.address import Address
-from headrace_nats.connection import Connection, Headers, Message, failure_of
+from headrace_nats.connection import Connection, failure_of
 from headrace_nats.errors import QueueLost, translate
+from headrace_nats.lean import Headers, Incoming, Message
 from headrace_nats.server_clock import ServerClock, moment_of
 from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, Subjects, consumer_of
 from headrace_nats.wire import Failure, PubAck, read_ack
@@ -386,7 +387,7 @@ def _stored(message: dict[str, Any]) -> Stored:
     return Stored(message["subject"], message["seq"], data, moment_of(message["time"]))
 
 
-def _ack(msg: Msg) -> PubAck:
+def _ack(msg: Incoming) -> PubAck:
     if not msg.data:
         missing = "no stream takes this subject"
         raise QueueLost(missing)

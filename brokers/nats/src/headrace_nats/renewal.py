@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from headrace.broker import Held
 from headrace.job import Lease
-from headrace_nats.connection import Message
+from headrace_nats.lean import Message
 from headrace_nats.queue import NatsQueue, fence, forgotten_after
 from headrace_nats.settlement import Settlement
 from headrace_nats.subjects import Kind

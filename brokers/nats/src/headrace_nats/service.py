@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Sequence
 
 from headrace.broker import Cancelled, Control, Held, QueueStats
+from headrace.ids import is_valid_id
 from headrace.job import JobState, Lease
 from headrace.outcome import Outcome
-from headrace_nats.connection import Message
 from headrace_nats.consumer import Consumer
 from headrace_nats.counting import control, stats
 from headrace_nats.entrance import Entrance
 from headrace_nats.keys import Keys
+from headrace_nats.lean import Message
 from headrace_nats.letters import Letters
 from headrace_nats.lookups import Lookups
 from headrace_nats.marks import Marks
@@ -69,7 +70,7 @@ class Service:
 
     async def _cancel(self, job_id: str) -> Cancelled:
         """Note the wish first: a job that is due in this moment is not started either."""
-        stored = await find(self._queue, job_id)
+        stored = await find(self._queue, job_id) if is_valid_id(job_id) else None
         if stored is None or not is_live(stored):
             return Cancelled.NOT_FOUND
         await self._marks.put(job_id, origin_of(stored))

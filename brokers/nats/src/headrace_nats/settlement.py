@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from headrace.errors import BrokerError
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
-from headrace_nats.connection import Message
 from headrace_nats.ending import again, dead, end_of, is_expired, over
 from headrace_nats.keys import Keys
+from headrace_nats.lean import Message
 from headrace_nats.marks import Marks
 from headrace_nats.queue import NatsQueue, Stored, fence, replacing
 from headrace_nats.subjects import Kind

@@ -1,4 +1,4 @@
-"""The tasks that the workers of `benchmarks.redis_broker` run."""
+"""The tasks that the workers of `benchmarks.bench` run."""
 
 from __future__ import annotations
 

@@ -1,0 +1,115 @@
+"""The driver's client with a short way for many small messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+STATUS_LINE = b"NATS/1.0 "
+
+Headers = dict[str, str]
+
+
+class Message(Struct, frozen=True, gc=False):
+    """One message to be published.
+
+    Attributes:
+        subject: Where to.
+        data: What lies in it.
+        headers: What the server is to do with it.
+    """
+
+    subject: str
+    data: bytes = b""
+    headers: Headers | None = None
+
+
+class Incoming(Struct, frozen=True, gc=False):
+    """One message that came.
+
+    Attributes:
+        subject: Where it was published.
+        reply: Where an answer goes.
+        data: What lies in it.
+        status: What the server has to say instead of a message, `""` if it is one.
+        text: The same in words.
+    """
+
+    subject: str
+    reply: str
+    data: bytes
+    status: str = ""
+    text: str = ""
+
+
+class LeanClient(Client):
+    """A client that hands messages on where they are read, and writes many at a time.
+
+    The driver puts each message into a queue of its subscription, wakes a task, and reads all
+    headers, letter by letter: 20 of its 30 µs a message, measured. Were its inner methods to change
+    their names, messages would take its own way.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handlers: dict[int, Callable[[Incoming], None]] = {}
+
+    async def listen(self, subject: str, handle: Callable[[Incoming], None]) -> Subscription:
+        """Subscribe. The handler must not fail, and sees no headers but a status."""
+
+        async def take(msg: Msg) -> None:
+            headers = msg.headers or {}
+            status, text = headers.get("Status", ""), headers.get("Description", "")
+            handle(Incoming(msg.subject, msg.reply, msg.data, status, text))
+
+        subscription = await self.subscribe(subject, cb=take)
+        for number, known in self._subs.items():
+            if known is subscription:
+                self._handlers[number] = handle
+        return subscription
+
+    async def silence(self, subscription: Subscription) -> None:
+        """Listen no more."""
+        for number, known in self._subs.items():
+            if known is subscription:
+                self._handlers.pop(number, None)
+        await subscription.unsubscribe()
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
+    ) -> None:
+        handle = self._handlers.get(sid)
+        if handle is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+            return
+        status, text = _status(headers) if headers else ("", "")
+        answer_to = reply.decode() if reply else ""
+        handle(Incoming(subject.decode(), answer_to, bytes(data), status, text))
+
+    async def send(self, messages: Iterable[tuple[Message, str]]) -> None:
+        """Publish messages, each with the subject for its reply, or an empty one."""
+        await self._send_command(b"".join([_packed(message, reply) for message, reply in messages]))
+        await self._flush_pending()
+
+
+def _packed(message: Message, reply: str) -> bytes:
+    data, subject = message.data, message.subject
+    if not message.headers:
+        return b"%b%b\r\n" % (f"PUB {subject} {reply} {len(data)}\r\n".encode(), data)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in message.headers.items()])
+    head = f"NATS/1.0\r\n{lines}\r\n"
+    size = len(head)
+    start = f"HPUB {subject} {reply} {size} {size + len(data)}\r\n{head}"
+    return b"%b%b\r\n" % (start.encode(), data)
+
+
+def _status(headers: bytes) -> tuple[str, str]:
+    if not headers.startswith(STATUS_LINE):
+        return "", ""
+    line = headers[len(STATUS_LINE) :].partition(b"\r\n")[0].decode()
+    status, _, text = line.partition(" ")
+    return status, text
