@@ -16,22 +16,20 @@ from headrace.outcome import Outcome
 from headrace_nats.address import parse_address
 from headrace_nats.connection import Connection
 from headrace_nats.examination import examine, unreachable
-from headrace_nats.queue import NatsQueue, spec_of
+from headrace_nats.queue import NatsQueue
 from headrace_nats.service import Service
+from headrace_nats.stream import spec_of
 
 logger = logging.getLogger("headrace.nats")
 
 PAGE = 256
 """Streams in one answer of the server."""
 
-HOUSEKEEPING = 30.0
-"""Seconds: the server promotes what is due and takes back what is abandoned by itself."""
-
 _warned: set[str] = set()
 
 
 class NatsBroker:
-    """A broker on NATS JetStream, server 2.12 or newer.
+    """A broker on NATS JetStream: all of it on server 2.12 or newer, a little less on 2.11.
 
     Args:
         url: `nats://user:password@host1:4222,host2`, `tls://` for TLS. Options are described with
@@ -206,9 +204,8 @@ class NatsBroker:
         return await self._service(queue).letters.redrive(ids)
 
     async def maintain(self, queue: str, worker: str) -> float:  # noqa: ARG002
-        """Say when to come again: the server does what there is to do; see `Broker.maintain`."""
-        self._service(queue)
-        return HOUSEKEEPING
+        """Do one step of housekeeping; see `Broker.maintain`."""
+        return await self._service(queue).maintain()
 
 
 def _by_queue(leases: Sequence[Lease]) -> dict[str, list[Lease]]:

@@ -124,6 +124,12 @@ class Connection:
             raise Unavailable(message)
         return self._client
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """The server's, as far as features go."""
+        version = self.client.connected_server_version
+        return version.major, version.minor
+
     # what the driver tells
 
     def _note(self, error: Exception) -> None:
@@ -241,7 +247,8 @@ class Connection:
         Raises:
             OutcomeUnknown: They did not all come.
         """
-        client, inbox = self.client, self.client.new_inbox()
+        client: Any = self.client
+        inbox = self.inbox()
         found: list[Msg] = []
         last: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -13,14 +13,15 @@ from headrace.broker import FAIR_EVERY
 from headrace.errors import BrokerError
 from headrace.job import JobState, Lease
 from headrace.outcome import Done, Ended, Outcome
-from headrace_nats.ending import is_expired, moved
+from headrace_nats.ending import Place, is_expired, moved
 from headrace_nats.errors import QueueLost
 from headrace_nats.lean import Message
+from headrace_nats.mover import Mover
 from headrace_nats.presence import kind_of
 from headrace_nats.puller import Delivered, Puller
 from headrace_nats.queue import NatsQueue
 from headrace_nats.settlement import ACK, Settlement
-from headrace_nats.subjects import Kind
+from headrace_nats.subjects import Kind, consumer_of
 from headrace_nats.wire import Copy, Token, read_copy, token_of
 
 LONGEST_PULL = 1.0
@@ -47,11 +48,14 @@ class Consumer:
     Args:
         queue: Where from.
         settlement: Ends jobs that are not to be handed out.
+        mover: Brings jobs to their lanes whose time has come, where the server does not.
     """
 
-    def __init__(self, queue: NatsQueue, settlement: Settlement) -> None:
+    def __init__(self, queue: NatsQueue, settlement: Settlement, mover: Mover) -> None:
         self._queue = queue
         self._settlement = settlement
+        self._mover = mover
+        self._served = [consumer_of(lane) for lane in range(queue.spec.lanes)]
         self._puller = Puller(queue, self._arrived)
         self._suspects: dict[int, Lease] = {}
         self._claims = 0
@@ -82,7 +86,7 @@ class Consumer:
 
     async def _wait(self, seconds: float) -> None:
         try:
-            await self._puller.wait(seconds)
+            await self._puller.wait(seconds, self._served)
         except QueueLost as error:
             await self._queue.restore(error)
 
@@ -91,19 +95,20 @@ class Consumer:
     async def _claim_now(self, limit: int) -> list[Lease]:
         async with self._turn:
             try:
-                found = await self._puller.take(limit, self._lanes())
+                await self._mover.move()
+                found = await self._puller.take(limit, self._in_turn())
             except QueueLost as error:
                 await self._queue.restore(error)
                 return []
             return await self._leases(found) if found else []
 
-    def _lanes(self) -> list[int]:
+    def _in_turn(self) -> list[str]:
         """Begin at lane 0, but every so often at each of the others in turn."""
         self._claims += 1
-        lanes = self._queue.spec.lanes
+        lanes = len(self._served)
         turn, rest = divmod(self._claims, FAIR_EVERY)
         first = 0 if rest or lanes == 1 else 1 + turn % (lanes - 1)
-        return [(first + step) % lanes for step in range(lanes)]
+        return self._served[first:] + self._served[:first]
 
     async def _leases(self, found: Sequence[Delivered]) -> list[Lease]:
         """Return what may start, and do with the rest what is to be done with it."""
@@ -151,12 +156,12 @@ class Consumer:
             leases: Of the jobs.
             due: When they come again, by the server's clock.
         """
-        subjects = self._queue.subjects
         messages: list[Message] = []
         for lease in leases:
             token = token_of(lease)
             copy = structs.replace(token.copy, deliveries=lease.deliveries - 1)
-            messages.append(moved(subjects, lease.priority, lease.id, token.seq, copy, due))
+            place = Place(lease.priority, lease.id, token.seq)
+            messages.append(moved(self._queue, place, copy, due))
         acks = await self._queue.publish(messages)
         if due:
             done = [lease for lease, ack in zip(leases, acks, strict=True) if ack.error is None]

@@ -29,7 +29,7 @@ async def stats(queue: NatsQueue) -> QueueStats:
     served, (delayed, dead) = infos[:-2], infos[-2:]
     return QueueStats(
         ready=tuple(info["num_pending"] for info in served),
-        delayed=delayed["num_pending"],
+        delayed=delayed["num_pending"] + delayed["num_ack_pending"],
         running=sum(info["num_ack_pending"] for info in served),
         dead=dead["num_pending"],
         paused=any(info.get("paused", False) for info in served),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Release, Reschedule
 from headrace_nats.lean import Headers, Message
-from headrace_nats.queue import fence, forgotten_after, replacing
+from headrace_nats.queue import NatsQueue, fence, forgotten_after, replacing
 from headrace_nats.server_clock import ServerClock, written
 from headrace_nats.subjects import Kind, Subjects
 from headrace_nats.wire import Copy, Letter, Over, encode, token_of
@@ -36,11 +36,25 @@ def end_of(lease: Lease, state: JobState, result: bytes | None, until: float) ->
     return Over(token_of(lease).copy.origin, state, lease.attempt, result, until)
 
 
-def again(subjects: Subjects, outcome: Reschedule | Release, now: float) -> Message:
+class Place(Struct, frozen=True, gc=False):
+    """Where a copy lies that is to be replaced.
+
+    Attributes:
+        lane: Of the job.
+        job_id: Of the job.
+        seq: The number of the message.
+    """
+
+    lane: int
+    job_id: str
+    seq: int
+
+
+def again(queue: NatsQueue, outcome: Reschedule | Release, now: float) -> Message:
     """Return the new copy of a job that is to run again.
 
     Args:
-        subjects: Of its queue.
+        queue: Its queue.
         outcome: What became of the old one.
         now: By the server's clock; it matters if there is a delay.
     """
@@ -51,19 +65,33 @@ def again(subjects: Subjects, outcome: Reschedule | Release, now: float) -> Mess
     if isinstance(outcome, Reschedule):
         copy = structs.replace(copy, attempt=outcome.attempt, meta=outcome.meta)
         delay = outcome.delay
-    return moved(subjects, lease.priority, lease.id, token.seq, copy, now + delay if delay else 0.0)
+    place = Place(lease.priority, lease.id, token.seq)
+    return moved(queue, place, copy, now + delay if delay else 0.0)
 
 
-def moved(subjects: Subjects, lane: int, job_id: str, seq: int, copy: Copy, due: float) -> Message:
+def moved(queue: NatsQueue, place: Place, copy: Copy, due: float) -> Message:
     """Return what takes the place of a copy: at once, or at a moment of the server's clock."""
-    ready = subjects.of(Kind.READY, lane, job_id)
+    ready = queue.subjects.of(Kind.READY, place.lane, place.job_id)
     if not due:
-        return Message(ready, encode(copy), replacing(seq))
-    return Message(
-        subjects.of(Kind.DELAYED, lane, job_id),
-        encode(copy),
-        scheduled(due, ready) | fence(seq, ready),
-    )
+        return Message(ready, encode(structs.replace(copy, due=None)), replacing(place.seq))
+    return delayed(queue, place, copy, due, fence(place.seq, ready))
+
+
+def delayed(queue: NatsQueue, place: Place, copy: Copy, due: float, headers: Headers) -> Message:
+    """Return a job that waits for its time.
+
+    Args:
+        queue: Its queue.
+        place: Its lane and its id.
+        copy: What it is.
+        due: When it may start, by the server's clock.
+        headers: What it is written under.
+    """
+    subject = queue.subjects.of(Kind.DELAYED, place.lane, place.job_id)
+    if queue.moves_by_itself:
+        ready = queue.subjects.of(Kind.READY, place.lane, place.job_id)
+        return Message(subject, encode(copy), headers | scheduled(due, ready))
+    return Message(subject, encode(structs.replace(copy, due=due)), headers)
 
 
 def scheduled(due: float, subject: str) -> Headers:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from headrace.errors import Overloaded, Rejected
 from headrace.ids import is_valid_id
 from headrace.job import NewJob
-from headrace_nats.ending import scheduled
+from headrace_nats.ending import Place, delayed
 from headrace_nats.keys import Keys
 from headrace_nats.lean import Message
 from headrace_nats.presence import find, origin_of
@@ -137,13 +137,11 @@ class Entrance:
     def _message(self, entry: Entry) -> Message:
         job, subjects = entry.job, self._queue.subjects
         headers = {"Nats-Msg-Id": entry.copy.origin} | fence(0, subjects.anywhere(job.id))
-        ready = subjects.of(Kind.READY, job.priority, job.id)
-        if not job.delay:
-            return Message(ready, encode(entry.copy), headers)
-        delayed = subjects.of(Kind.DELAYED, job.priority, job.id)
-        return Message(
-            delayed, encode(entry.copy), headers | scheduled(entry.latest + job.delay, ready)
-        )
+        if job.delay:
+            place, due = Place(job.priority, job.id, 0), entry.latest + job.delay
+            return delayed(self._queue, place, entry.copy, due, headers)
+        subject = subjects.of(Kind.READY, job.priority, job.id)
+        return Message(subject, encode(entry.copy), headers)
 
 
 def _copy(job: NewJob, origin: str, latest: float) -> Copy:

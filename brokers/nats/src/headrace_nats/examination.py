@@ -10,7 +10,10 @@ from headrace.finding import Finding, Verdict
 from headrace_nats.address import Address
 from headrace_nats.connection import Connection
 
-OLDEST = (2, 12)
+OLDEST = (2, 11)
+"""The first server that lets a message fence the write of another one, and forgets results."""
+
+WHOLE = (2, 12)
 """The first server that keeps delayed jobs, and stores several messages as one or none."""
 
 
@@ -46,20 +49,30 @@ def judge_version(text: str) -> Finding:
         return Finding(
             "version", Verdict.REFUSED, f"NATS {text} is too old", f"use {oldest} or newer"
         )
+    if numbers < WHOLE:
+        return Finding(
+            "version",
+            Verdict.WARNING,
+            f"NATS {text}: workers move delayed jobs, late by up to 250 ms, and a unique key is "
+            "stored just before its job, not with it",
+            "use {}.{} or newer".format(*WHOLE),
+        )
     return Finding("version", Verdict.OK, f"NATS {text}")
 
 
 def judge_jetstream(account: dict[str, Any]) -> Finding:
     """Judge by the API level, and say how much is in use."""
-    level = (account.get("api") or {}).get("level", 0)
+    api: dict[str, Any] = account.get("api") or {}
+    level = api.get("level", 0)
     streams = account.get("streams", 0)
     return Finding("JetStream", Verdict.OK, f"API level {level}, {streams} streams")
 
 
 def judge_limits(account: dict[str, Any]) -> Finding:
     """Judge by how full the account is."""
-    limits, used = account.get("limits") or {}, account.get("storage", 0)
-    most = limits.get("max_storage", -1)
+    limits: dict[str, Any] = account.get("limits") or {}
+    used: int = account.get("storage", 0)
+    most: int = limits.get("max_storage", -1)
     if most > 0 and used > 0.9 * most:
         return Finding(
             "room",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec import Struct
 from nats.aio.client import Client
@@ -66,7 +66,8 @@ class LeanClient(Client):
             status, text = headers.get("Status", ""), headers.get("Description", "")
             handle(Incoming(msg.subject, msg.reply, msg.data, status, text))
 
-        subscription = await self.subscribe(subject, cb=take)
+        subscribe: Callable[..., Awaitable[Subscription]] = self.subscribe
+        subscription = await subscribe(subject, cb=take)
         for number, known in self._subs.items():
             if known is subscription:
                 self._handlers[number] = handle

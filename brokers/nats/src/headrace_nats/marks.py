@@ -38,7 +38,7 @@ class Marks:
         if any_mark is None:
             return set()
         info = await self._queue.api("STREAM.INFO", {"subjects_filter": subjects.marks})
-        marked = info["state"].get("subjects") or {}
+        marked: dict[str, int] = info["state"].get("subjects") or {}
         origins = {job_id: origin for job_id, origin in jobs if subjects.mark(job_id) in marked}
         notes = await self._queue.get([subjects.mark(job_id) for job_id in origins])
         return {

@@ -1,10 +1,10 @@
-"""Asks the lanes of a queue for messages, and keeps what comes."""
+"""Asks the consumers of a queue for messages, and keeps what comes."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +17,7 @@ from headrace_nats.connection import NO_RESPONDERS
 from headrace_nats.errors import QueueLost
 from headrace_nats.lean import Incoming
 from headrace_nats.queue import NatsQueue
-from headrace_nats.subjects import consumer_of, parse
+from headrace_nats.subjects import parse
 from headrace_nats.wire import delivered
 
 LATE = 1.0
@@ -32,7 +32,8 @@ class Delivered(Struct, frozen=True, gc=False):
     """A message that was handed to this client.
 
     Attributes:
-        lane: Where it comes from.
+        consumer: That gave it.
+        lane: Of the job.
         job_id: Of the job.
         data: What lies in it.
         reply: Where to acknowledge it.
@@ -41,6 +42,7 @@ class Delivered(Struct, frozen=True, gc=False):
         asked_at: When the request was sent that it answers, or an older one.
     """
 
+    consumer: str
     lane: int
     job_id: str
     data: bytes
@@ -76,7 +78,7 @@ class Pull:
 
 
 class Puller:
-    """Pulls for one worker: at most one at a time from each lane.
+    """Pulls for one worker: at most one at a time from each consumer.
 
     What is not wanted any more when it comes is kept in stock. A pull cannot be taken back, so one
     that waits is short, and nobody cancels it.
@@ -89,15 +91,15 @@ class Puller:
     def __init__(self, queue: NatsQueue, arrived: Callable[[], None]) -> None:
         self._queue = queue
         self._arrived = arrived
-        self._open: dict[int, Pull] = {}
+        self._open: dict[str, Pull] = {}
         self._count = 0
         self._stock: deque[Delivered] = deque()
         self._came = asyncio.Event()
         self._inbox = ""
         self._subscription: Subscription | None = None
 
-    async def take(self, limit: int, lanes: list[int]) -> list[Delivered]:
-        """Return what came before, or else what is there, lane by lane in this order.
+    async def take(self, limit: int, consumers: Sequence[str]) -> list[Delivered]:
+        """Return what came before, or else what is there, from one after the other.
 
         Raises:
             BrokerError: The server refuses, or does not answer.
@@ -106,16 +108,16 @@ class Puller:
         found = self._from_stock(limit)
         if found:
             return found
-        for lane in lanes:
+        for name in consumers:
             # Where a pull waits nothing is to be had.
-            if len(found) < limit and self._waiting(lane) is None:
-                pull = await self._pull(lane, limit - len(found), wait=0.0)
+            if len(found) < limit and self._waiting(name) is None:
+                pull = await self._pull(name, limit - len(found), wait=0.0)
                 await self._until_over(pull)
                 found += self._from_stock(limit - len(found))
         return found
 
-    async def wait(self, seconds: float) -> None:
-        """Wait until a message comes from any lane, or for so many seconds.
+    async def wait(self, seconds: float, consumers: Sequence[str]) -> None:
+        """Wait until a message comes from any of them, or for so many seconds.
 
         Raises:
             BrokerError: The server refuses.
@@ -123,8 +125,7 @@ class Puller:
         await self._listen()
         self._came.clear()
         pulls = [
-            self._waiting(lane) or await self._pull(lane, 1, wait=seconds)
-            for lane in range(self._queue.spec.lanes)
+            self._waiting(name) or await self._pull(name, 1, wait=seconds) for name in consumers
         ]
         if not self._stock:
             with suppress(TimeoutError):
@@ -162,20 +163,19 @@ class Puller:
             self._subscription = await connection.listen(f"{self._inbox}.*", self._heed)
             connection.on_reconnect.append(self._forsake)
 
-    def _waiting(self, lane: int) -> Pull | None:
-        pull = self._open.get(lane)
+    def _waiting(self, consumer: str) -> Pull | None:
+        pull = self._open.get(consumer)
         if pull is not None and pull.until + LATE < self._queue.connection.now():
             pull.end()
         return None if pull is None or pull.over.done() else pull
 
-    async def _pull(self, lane: int, batch: int, wait: float) -> Pull:
+    async def _pull(self, consumer: str, batch: int, wait: float) -> Pull:
         connection, now = self._queue.connection, self._queue.connection.now()
         self._count += 1
-        pull = self._open[lane] = Pull(self._count, batch, now, now + wait)
+        pull = self._open[consumer] = Pull(self._count, batch, now, now + wait)
         wish: dict[str, Any] = {"batch": batch}
         wish |= {"expires": int(wait * 1e9)} if wait else {"no_wait": True}
-        subjects = self._queue.subjects
-        verb = f"$JS.API.CONSUMER.MSG.NEXT.{subjects.stream}.{consumer_of(lane)}"
+        verb = f"$JS.API.CONSUMER.MSG.NEXT.{self._queue.subjects.stream}.{consumer}"
         try:
             await connection.send(verb, msgspec.json.encode(wish), f"{self._inbox}.{pull.number}")
         except BaseException:
@@ -201,11 +201,12 @@ class Puller:
             self._heed_status(int(msg.subject.rpartition(".")[2]), msg.status, msg.text)
             return
         _, lane, job_id = parse(msg.subject)
-        pull = self._open.get(lane)
-        now = self._queue.connection.now()
-        count, seq = delivered(msg.reply)
-        asked_at = pull.asked_at if pull is not None else now
-        self._stock.append(Delivered(lane, job_id, msg.data, msg.reply, count, seq, asked_at))
+        consumer, count, seq = delivered(msg.reply)
+        pull = self._open.get(consumer)
+        asked_at = pull.asked_at if pull is not None else self._queue.connection.now()
+        self._stock.append(
+            Delivered(consumer, lane, job_id, msg.data, msg.reply, count, seq, asked_at)
+        )
         self._came.set()
         self._arrived()
         if pull is not None:

@@ -19,13 +19,11 @@ from headrace_nats.connection import Connection, failure_of
 from headrace_nats.errors import QueueLost, translate
 from headrace_nats.lean import Headers, Incoming, Message
 from headrace_nats.server_clock import ServerClock, moment_of
+from headrace_nats.stream import allowed, consumer_config, spec_of, stream_config
 from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, Subjects, consumer_of
 from headrace_nats.wire import Failure, PubAck, read_ack
 
 logger = logging.getLogger("headrace.nats")
-
-MAX_WAITING = 16384
-"""Pulls that wait at one lane: one for each idle worker."""
 
 STREAM_IS_THERE = 10058
 """A stream of this name exists with another configuration."""
@@ -34,15 +32,6 @@ NOTHING_FOUND = 10037
 
 TRIES = 8
 """How often a write is repeated that another one was in the way of."""
-
-ALLOWED = (
-    "allow_direct",
-    "allow_rollup_hdrs",
-    "allow_msg_ttl",
-    "allow_msg_schedules",
-    "allow_atomic",
-)
-"""What a stream must allow. Old servers leave out what they do not know, without a word."""
 
 
 class Stored(Struct, frozen=True, gc=False):
@@ -83,6 +72,11 @@ class NatsQueue:
         """Whether other servers than the leader may answer, and be behind it."""
         return self._replicas > 1
 
+    @property
+    def moves_by_itself(self) -> bool:
+        """Whether the server brings jobs to their lanes when they are due. It came with 2.12."""
+        return self.connection.version >= (2, 12)
+
     # declaring
 
     async def declare(self) -> bool:
@@ -95,7 +89,7 @@ class NatsQueue:
             ConfigMismatch: It is there with other settings.
         """
         stream = self.subjects.stream
-        wanted = stream_config(self._address, self.subjects, self.spec)
+        wanted = stream_config(self._address, self.subjects, self.spec, whole=self.moves_by_itself)
         [reply] = await self.connection.call([(f"STREAM.CREATE.{stream}", wanted)])
         failure = failure_of(reply)
         if failure and failure.err_code != STREAM_IS_THERE:
@@ -118,8 +112,8 @@ class NatsQueue:
                 f"lease={spec.lease} lanes={spec.lanes}: its users must agree"
             )
             raise ConfigMismatch(message)
-        for name in ALLOWED:
-            if held.get(name) != wanted[name]:
+        for name in allowed(whole=self.moves_by_itself):
+            if not held.get(name):
                 message = f"stream {held['name']!r} does not have {name}: edit it, or begin anew"
                 raise ConfigMismatch(message)
 
@@ -244,7 +238,7 @@ class NatsQueue:
             The numbers of those that are stored.
         """
         stored: set[int] = set()
-        left = dict(writes)
+        left: dict[int, Message] = dict(writes)
         for _ in range(TRIES):
             acks = await self.publish(list(left.values()))
             stored |= {seq for seq, ack in zip(left, acks, strict=True) if ack.error is None}
@@ -261,7 +255,7 @@ class NatsQueue:
         raise Unavailable(message)
 
     async def publish_together(self, messages: Sequence[Message]) -> PubAck:
-        """Publish messages as one: all are stored, or none.
+        """Publish messages as one: all are stored, or none. Before 2.12 one after the other.
 
         Returns:
             The answer for the last; a fence of any of them may have refused all.
@@ -269,6 +263,8 @@ class NatsQueue:
         Raises:
             BrokerError: The server could not store them.
         """
+        if not self.moves_by_itself:
+            return await self._publish_in_turn(messages)
         batch, last = new_id(), len(messages)
         parts = [
             structs.replace(message, headers=(message.headers or {}) | _part(batch, number, last))
@@ -276,6 +272,14 @@ class NatsQueue:
         ]
         await self.connection.tell(parts[:-1])
         [ack] = await self.publish(parts[-1:])
+        return ack
+
+    async def _publish_in_turn(self, messages: Sequence[Message]) -> PubAck:
+        ack = PubAck()
+        for message in messages:
+            [ack] = await self.publish([message])
+            if ack.error is not None:
+                break
         return ack
 
     async def now(self) -> ServerClock:
@@ -293,59 +297,6 @@ class NatsQueue:
     async def earliest(self) -> float:
         """Return a moment that the server's clock has reached, in seconds since the epoch."""
         return (await self.now()).earliest(self.connection.now())
-
-
-def stream_config(address: Address, subjects: Subjects, spec: QueueSpec) -> dict[str, Any]:
-    """Return the configuration of a queue's stream."""
-    return {
-        "name": subjects.stream,
-        "subjects": [f"{subjects.root}.>"],
-        "retention": "workqueue",
-        "storage": address.storage,
-        "num_replicas": address.replicas,
-        "discard": "old",
-        "duplicate_window": int(address.window * 1e9),
-        **dict.fromkeys(ALLOWED, True),
-        "metadata": {
-            "headrace.queue": spec.name,
-            "headrace.lanes": str(spec.lanes),
-            "headrace.lease": str(spec.lease),
-            "headrace.result_ttl": str(spec.result_ttl),
-        },
-    }
-
-
-def spec_of(config: dict[str, Any]) -> QueueSpec | None:
-    """Return the queue that a stream was made for, `None` if it was made for something else."""
-    metadata = config.get("metadata") or {}
-    if "headrace.queue" not in metadata:
-        return None
-    return QueueSpec(
-        name=metadata["headrace.queue"],
-        lanes=int(metadata["headrace.lanes"]),
-        lease=float(metadata["headrace.lease"]),
-        result_ttl=float(metadata["headrace.result_ttl"]),
-    )
-
-
-def consumer_config(name: str, subject: str, lease: float) -> dict[str, Any]:
-    """Return the configuration of a consumer.
-
-    Deliveries are counted and dead letters written by us: a server that gives up leaves the message
-    in the stream for ever.
-    """
-    return {
-        "name": name,
-        "durable_name": name,
-        "filter_subject": subject,
-        "deliver_policy": "all",
-        "replay_policy": "instant",
-        "ack_policy": "explicit",
-        "ack_wait": int(lease * 1e9),
-        "max_deliver": -1,
-        "max_ack_pending": -1,
-        "max_waiting": MAX_WAITING,
-    }
 
 
 def fence(seq: int, subject: str) -> Headers:

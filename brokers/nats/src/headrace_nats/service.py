@@ -17,6 +17,7 @@ from headrace_nats.lean import Message
 from headrace_nats.letters import Letters
 from headrace_nats.lookups import Lookups
 from headrace_nats.marks import Marks
+from headrace_nats.mover import Mover
 from headrace_nats.presence import find, is_live, kind_of, origin_of
 from headrace_nats.queue import NatsQueue, Stored, fence, forgotten_after
 from headrace_nats.renewal import renew
@@ -37,6 +38,7 @@ class Service:
         self._marks = Marks(queue)
         self._keys = Keys(queue)
         self._settlement = Settlement(queue, self._marks, self._keys)
+        self._mover = Mover(queue)
         self._consumers: dict[str, Consumer] = {}
         self.entrance = Entrance(queue, self._keys)
         self.lookups = Lookups(queue)
@@ -45,7 +47,7 @@ class Service:
     def consumer(self, worker: str) -> Consumer:
         """Return what claims for a worker."""
         if worker not in self._consumers:
-            self._consumers[worker] = Consumer(self._queue, self._settlement)
+            self._consumers[worker] = Consumer(self._queue, self._settlement, self._mover)
         return self._consumers[worker]
 
     async def renew(self, leases: Sequence[Lease]) -> list[Held]:
@@ -98,6 +100,10 @@ class Service:
             await self._keys.release({copy.unique: job_id})
         return True
 
+    async def maintain(self) -> float:
+        """Do what the server does not do by itself; see `Broker.maintain`."""
+        return await self._mover.move()
+
     async def stats(self) -> QueueStats:
         """Count jobs; see `Broker.stats`."""
         return await stats(self._queue)
@@ -109,3 +115,4 @@ class Service:
     async def close(self) -> None:
         """Give back what nobody took."""
         await asyncio.gather(*(consumer.close() for consumer in self._consumers.values()))
+        await self._mover.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headrace.errors import BrokerError
+from msgspec import structs
+
+from headrace.errors import BrokerError, Rejected
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
 from headrace_nats.ending import again, dead, end_of, is_expired, over
@@ -16,6 +18,9 @@ from headrace_nats.subjects import Kind
 from headrace_nats.wire import Over, read_copy, token_of
 
 ACK = b"+ACK"
+
+HEADERS = 512
+"""Bytes of a message beside what lies in it, at most."""
 
 
 class Settlement:
@@ -85,6 +90,23 @@ class Settlement:
         return [self._message(outcome, latest) for outcome in outcomes]
 
     def _message(self, outcome: Outcome, latest: float) -> Message | None:
+        message = self._unchecked(outcome, latest)
+        if message is None or self._fits(message):
+            return message
+        if not isinstance(outcome, Dead):
+            what = "result" if isinstance(outcome, Done) else "meta"
+            reason = f"with its {what} it has more bytes than the server takes"
+            raise Rejected(outcome.lease.id, reason)
+        # A job that came in goes out again; what it says of itself may be too much.
+        shorter = dead(self._queue.subjects, structs.replace(outcome, result=None), latest)
+        if self._fits(shorter):
+            return shorter
+        return dead(self._queue.subjects, structs.replace(outcome, result=None, meta=b""), latest)
+
+    def _fits(self, message: Message) -> bool:
+        return len(message.data) + HEADERS <= self._queue.connection.client.max_payload
+
+    def _unchecked(self, outcome: Outcome, latest: float) -> Message | None:
         subjects = self._queue.subjects
         match outcome:
             case Done():
@@ -92,7 +114,7 @@ class Settlement:
             case Dead():
                 return dead(subjects, outcome, latest + outcome.ttl)
             case _:
-                return again(subjects, outcome, latest)
+                return again(self._queue, outcome, latest)
 
     def _done(self, outcome: Done, latest: float) -> Message | None:
         lease = outcome.lease

@@ -24,6 +24,8 @@ class Copy(Struct, frozen=True, array_like=True, gc=False):
         unique: The key that it holds.
         held_for: Seconds for which it holds the key from the start; `None`: until it is over.
         expires: By the server's clock, in seconds since the epoch.
+        due: Likewise; before it the job is not moved to its lane. Servers that keep schedules do
+            not need to be told.
     """
 
     origin: str
@@ -35,6 +37,7 @@ class Copy(Struct, frozen=True, array_like=True, gc=False):
     unique: str | None = None
     held_for: float | None = None
     expires: float | None = None
+    due: float | None = None
 
 
 class Over(Struct, frozen=True, array_like=True, gc=False):
@@ -186,12 +189,12 @@ def token_of(lease: Lease) -> Token:
     return token
 
 
-def delivered(reply: str) -> tuple[int, int]:
-    """Read the address for acknowledgements: how often a message was delivered, and which it is.
+def delivered(reply: str) -> tuple[str, int, int]:
+    """Read the address for acknowledgements: whose it is, how often it was delivered, its number.
 
     It is `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>…`, on some servers with a domain and
     an account before the stream.
     """
     tokens = reply.split(".")
-    first = 4 if len(tokens) < 12 else 6
-    return int(tokens[first]), int(tokens[first + 1])
+    first = 3 if len(tokens) < 12 else 5
+    return tokens[first], int(tokens[first + 1]), int(tokens[first + 2])
