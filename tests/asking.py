@@ -29,3 +29,14 @@ async def settled(queue: Queue) -> None:
                 continue
             if not (sum(stats.ready) or stats.delayed or stats.running):
                 return
+
+
+async def insisted(queue: Queue) -> None:
+    """Ask until there is an answer: connections that the server closed are used up first."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await queue.stats()
+            except BrokerError:
+                continue
+            return

@@ -32,12 +32,13 @@ class Loss(Struct):
 
 
 class Link(Struct, eq=False):
-    """One connection through the proxy. Clients send one request at a time.
+    """One connection through the proxy.
 
     Attributes:
         client: The way back to the client.
         server: The way on to the server.
-        request: What the client sent last.
+        request: What the client sent last; where requests do not wait for each other, all that it
+            sent lately since a loss was ordered.
     """
 
     client: asyncio.StreamWriter
@@ -63,6 +64,8 @@ class Proxy:
 
     Args:
         target: The port of the server.
+        scheme: Of the URLs of its brokers.
+        multiplexed: Whether clients send requests before earlier ones were answered.
 
     Attributes:
         latency: Seconds that everything takes, in each direction.
@@ -71,8 +74,10 @@ class Proxy:
         port: Where it listens.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, scheme: str = "redis", *, multiplexed: bool = False) -> None:
         self._target = target
+        self._scheme = scheme
+        self._multiplexed = multiplexed
         self.latency = 0.0
         self.refusing = False
         self.accepted = 0
@@ -87,8 +92,8 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Where it listens, as a broker of Redis writes it."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        """Where it listens, as a broker writes it."""
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
         """Listen."""
@@ -144,6 +149,9 @@ class Proxy:
         Returns:
             Set when it was lost.
         """
+        if self._multiplexed:
+            for link in self._links:
+                link.request = b""
         loss = Loss(request, reply, asyncio.Event())
         self._losses.append(loss)
         return loss.done
@@ -195,7 +203,7 @@ class Proxy:
         writer.close()
 
     def _ask(self, link: Link, data: bytes) -> bytes:
-        link.request = data
+        link.request = (link.request + data)[-CHUNK:] if self._multiplexed else data
         return data
 
     def _answer(self, link: Link, data: bytes) -> bytes:

@@ -249,7 +249,11 @@ class NatsServer(Server):
         assert answering == self.name, "another server listens on this port"
 
     def reload(self, **options: Any) -> None:
-        """Change options while it runs, those that it can change so, and wait until they hold."""
+        """Change options while it runs, those that it can change so, and wait until they hold.
+
+        Args:
+            options: Of its configuration; `None` takes one out.
+        """
         before = self.ask("varz")["config_load_time"]
         self.options.update(options)
         self._configure()
@@ -303,14 +307,15 @@ class NatsServer(Server):
     def _configure(self) -> None:
         """Write its configuration: JSON is understood."""
         jetstream = {"store_dir": str(self.folder), **self.options.get("jetstream", {})}
-        settings = {
+        settings: dict[str, Any] = {
             "server_name": self.name,
             "listen": f"127.0.0.1:{self.port}",
             "http": f"127.0.0.1:{self.monitor}",
             **self.options,
             "jetstream": jetstream,
         }
-        self._configuration.write_text(json.dumps(settings))
+        given = {key: value for key, value in settings.items() if value is not None}
+        self._configuration.write_text(json.dumps(given))
 
 
 class NatsCluster:

@@ -22,9 +22,14 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 @pytest.fixture
-async def proxy() -> AsyncIterator[Proxy]:
+def multiplexed() -> bool:
+    return False
+
+
+@pytest.fixture
+async def proxy(multiplexed: bool) -> AsyncIterator[Proxy]:
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
-    async with Proxy(server.sockets[0].getsockname()[1]) as opened:
+    async with Proxy(server.sockets[0].getsockname()[1], multiplexed=multiplexed) as opened:
         yield opened
     server.close()
 
@@ -109,6 +114,18 @@ async def test_it_swallows_the_reply_that_is_meant(proxy: Proxy) -> None:
     assert lost.is_set()
     async with Client(proxy) as client:
         assert await client.ask(b"two") == b"two"
+
+
+@pytest.mark.parametrize("multiplexed", [True])
+async def test_it_swallows_a_reply_that_comes_after_other_requests(proxy: Proxy) -> None:
+    async with Client(proxy) as client:
+        assert await client.ask(b"one") == b"one"
+        lost = proxy.swallow(request=b"two", reply=b"one")
+        assert await client.ask(b"two") == b"two"
+        assert not lost.is_set()
+        with pytest.raises(ConnectionResetError):
+            await client.ask(b"one")
+    assert lost.is_set()
 
 
 async def test_it_refuses_connections(proxy: Proxy) -> None:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
-from headrace import Queue, RetryPolicy, Worker, current_job
 from headrace.ids import new_id
 from headrace.job import NewJob
 from headrace_redis import RedisBroker
 from headrace_redis.keys import SUFFIXES
-from tests.ledger import Ledger
+from tests.live import ledger, make, name, working
 from tests.proxy import Proxy
 from tests.servers import REDIS_SERVERS, ClusterServer, RedisServer, SentinelServer, free_port
 
+__all__ = ["ledger", "make", "name", "working"]
+
 Binary: TypeAlias = Callable[[str], Path]
-Working: TypeAlias = Callable[..., AbstractAsyncContextManager[Worker]]
 Start: TypeAlias = Callable[..., RedisServer]
 Connect: TypeAlias = Callable[[str], Awaitable[RedisBroker]]
 SETUPS = [*sorted(REDIS_SERVERS), "cluster", "sentinel"]
@@ -115,59 +114,6 @@ async def proxy(valkey: RedisServer) -> AsyncIterator[Proxy]:
     """A way to the server on which things happen."""
     async with Proxy(valkey.port) as opened:
         yield opened
-
-
-@pytest.fixture
-def name() -> str:
-    return new_id()
-
-
-@pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
-
-
-@pytest.fixture
-def make(name: str, ledger: Ledger) -> Callable[..., Queue]:
-    """Makes queues of one name with one task, which ends at its start number `at`."""
-
-    def queue(url: str, **settings: Any) -> Queue:
-        made = Queue(url, name=name, **settings)
-
-        @made.task(retry=RetryPolicy(attempts=5, base=0.01, max_delay=0.05))
-        async def work(number: int, failures: int = 0) -> int:
-            ledger.start(number)
-            if current_job().attempt <= failures:
-                raise ValueError(number)
-            ledger.end(number)
-            return number
-
-        return made
-
-    return queue
-
-
-@pytest.fixture
-def working() -> Working:
-    """Run a worker for as long as a block lasts, then stop it and check that it ends."""
-
-    @asynccontextmanager
-    async def work(queue: Queue, **settings: Any) -> AsyncGenerator[Worker]:
-        worker, started = Worker(queue, **settings), asyncio.Event()
-        running = asyncio.create_task(worker.run(signals=False, started=started.set))
-        await asyncio.wait(
-            [running, asyncio.create_task(started.wait())], return_when="FIRST_COMPLETED"
-        )
-        try:
-            yield worker
-            assert not running.done(), "the worker ended by itself"
-        finally:
-            worker.stop()
-            worker.stop()
-            async with asyncio.timeout(30):
-                await running
-
-    return work
 
 
 @pytest.fixture

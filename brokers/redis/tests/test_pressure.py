@@ -1,12 +1,10 @@
-"""Many at once: delayed jobs, waiters, verbs, cancelled claims; and what is left afterwards."""
+"""Many at once: delayed jobs, waiters, verbs; and what is left afterwards."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
@@ -14,14 +12,12 @@ from headrace import JobState, Queue, Reject
 from headrace.broker import Held
 from headrace.clock import SystemClock
 from headrace.errors import JobCancelled, JobExpired, JobFailed
-from headrace.job import Lease
 from headrace_redis.keys import SUFFIXES, queue_prefix
 from tests.ledger import Ledger
+from tests.live import Make, Working
 from tests.proxy import Proxy
 from tests.servers import RedisServer
 
-Working: TypeAlias = Any
-Make: TypeAlias = Callable[..., Queue]
 LONGEST_SCRIPT = 50_000
 """Microseconds for which one script may hold up the server."""
 
@@ -97,27 +93,6 @@ async def test_renewals_do_not_wait_behind_verbs_that_wait_for_a_connection(
         assert await queue.broker.renew([lease]) == [Held.OK]
         assert sum(verb.done() for verb in verbs) < 100
         assert len(await asyncio.gather(*verbs)) == 300
-
-
-async def test_claims_that_are_cancelled_anywhere_keep_no_job(
-    valkey: RedisServer, make: Make
-) -> None:
-    chance, rounds = random.Random(1), 100
-    async with make(valkey.url, lease=600.0) as queue:
-        broker, taken = queue.broker, list[Lease]()
-        for n in range(rounds):
-            claiming = asyncio.create_task(broker.claim(queue.name, "w", 3, 10.0))
-            sending = asyncio.create_task(queue.enqueue("work", n))
-            for _ in range(chance.randrange(40)):
-                await asyncio.sleep(0)
-            claiming.cancel()
-            await sending
-            with suppress(asyncio.CancelledError):
-                taken += await claiming
-        async with asyncio.timeout(20):
-            while len({lease.id for lease in taken}) < rounds:
-                taken += await broker.claim(queue.name, "w", 100, 1.0)
-        assert len(taken) == rounds
 
 
 # what is left

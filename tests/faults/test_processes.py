@@ -12,7 +12,6 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import pytest
 
 from headrace import JobFailed, JobState, Queue
 from headrace.job import JobInfo
-from tests.servers import RedisServer
+from tests.faults.site import Site
 
 APP = """
 import asyncio, json, os, threading, time
@@ -55,18 +54,18 @@ async def kills() -> None:
 """
 
 
-class Site:
+class Workshop:
     """A folder with an app, a queue on a server, and the processes that were started there."""
 
-    def __init__(self, folder: Path, server: RedisServer, name: str, lease: float) -> None:
+    def __init__(self, folder: Path, url: str, name: str, lease: float) -> None:
         self.folder = folder
         self.ledger = folder / "ledger"
         self.ledger.touch()
         (folder / "app.py").write_text(textwrap.dedent(APP))
-        self.queue = Queue(server.url, name=name, lease=lease)
+        self.queue = Queue(url, name=name, lease=lease)
         self.lease = lease
         settings = {"QUEUE": name, "LEASE": str(lease), "LEDGER": str(self.ledger)}
-        self._environment = {**os.environ, "HEADRACE_URL": server.url, **settings}
+        self._environment = {**os.environ, "HEADRACE_URL": url, **settings}
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def worker(self, *options: str) -> subprocess.Popen[bytes]:
@@ -98,86 +97,85 @@ class Site:
         return "".join(path.read_text() for path in sorted(self.folder.glob("log-*")))
 
 
-numbers = count()
-
-
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
 
 
 @pytest.fixture
-async def site(
-    tmp_path: Path, valkey: RedisServer, request: pytest.FixtureRequest
-) -> AsyncIterator[Site]:
-    lease = getattr(request, "param", 2.0)
-    site = Site(tmp_path, valkey, f"processes-{next(numbers)}", lease)
-    async with site.queue:
-        yield site
-    for process in site.processes:
+def lease() -> float:
+    return 2.0
+
+
+@pytest.fixture
+async def shop(tmp_path: Path, site: Site, name: str, lease: float) -> AsyncIterator[Workshop]:
+    shop = Workshop(tmp_path, site.url, name, lease)
+    async with shop.queue:
+        yield shop
+    for process in shop.processes:
         process.kill()
         process.wait()
 
 
 @pytest.mark.bounds
-@pytest.mark.parametrize("site", [5.0], indirect=True)
-async def test_the_jobs_of_a_killed_worker_are_done_by_another(site: Site) -> None:
+@pytest.mark.parametrize("lease", [5.0])
+async def test_the_jobs_of_a_killed_worker_are_done_by_another(shop: Workshop) -> None:
     """100 running jobs of 1,000, one second each: M1."""
-    calls = (site.queue.remote("work").call(1.0) for _ in range(1_000))
-    ids = [job.id for job in await site.queue.enqueue_many(calls)]
-    victim = site.worker("-c", "100")
-    await site.until(lambda: len(site.events("start")) >= 100)
-    site.worker("-c", "200")
+    calls = (shop.queue.remote("work").call(1.0) for _ in range(1_000))
+    ids = [job.id for job in await shop.queue.enqueue_many(calls)]
+    victim = shop.worker("-c", "100")
+    await shop.until(lambda: len(shop.events("start")) >= 100)
+    shop.worker("-c", "200")
     victim.kill()
     killed_at = time.monotonic()
-    ended = {event["id"] for event in site.events("end")}
-    killed = {event["id"] for event in site.events("start")} - ended
-    await site.until(lambda: len(site.events("end")) >= 1_000)
+    ended = {event["id"] for event in shop.events("end")}
+    killed = {event["id"] for event in shop.events("start")} - ended
+    await shop.until(lambda: len(shop.events("end")) >= 1_000)
     assert len(killed) == 100
-    infos = await site.infos(ids)
+    infos = await shop.infos(ids)
     assert all(info is not None and info.state is JobState.SUCCEEDED for info in infos)
-    ends = Counter(event["id"] for event in site.events("end"))
+    ends = Counter(event["id"] for event in shop.events("end"))
     assert set(ends) == set(ids)
     assert set(ends.values()) == {1}, "no job was done twice"
-    starts = Counter(event["id"] for event in site.events("start"))
+    starts = Counter(event["id"] for event in shop.events("start"))
     assert {job_id for job_id, number in starts.items() if number > 1} == killed
-    again = [e["at"] for e in site.events("start") if e["id"] in killed and e["deliveries"] > 1]
-    sweep = site.lease / 4
-    assert max(again) - killed_at <= site.lease + sweep + 1.0
+    again = [e["at"] for e in shop.events("start") if e["id"] in killed and e["deliveries"] > 1]
+    sweep = shop.lease / 4
+    assert max(again) - killed_at <= shop.lease + sweep + 1.0
 
 
 async def test_a_job_that_kills_its_worker_is_given_up_and_its_siblings_are_done(
-    site: Site,
+    shop: Workshop,
 ) -> None:
-    poison = await site.queue.enqueue("kills")
-    siblings = await site.queue.enqueue_many(
-        site.queue.remote("work").call(0.01) for _ in range(200)
+    poison = await shop.queue.enqueue("kills")
+    siblings = await shop.queue.enqueue_many(
+        shop.queue.remote("work").call(0.01) for _ in range(200)
     )
-    site.worker("--processes", "2", "-c", "10")
+    shop.worker("--processes", "2", "-c", "10")
     with pytest.raises(JobFailed, match="delivered 3 times"):
         await poison.result(timeout=60)
-    assert len([event for event in site.events("start") if event["id"] == poison.id]) == 3
+    assert len([event for event in shop.events("start") if event["id"] == poison.id]) == 3
     for job in siblings:
         await job.result(timeout=30)
-    [dead] = [letter async for letter in site.queue.dead_letters()]
+    [dead] = [letter async for letter in shop.queue.dead_letters()]
     assert dead.id == poison.id
 
 
 async def test_a_frozen_worker_loses_its_jobs_and_its_late_outcomes_count_once(
-    site: Site,
+    shop: Workshop,
 ) -> None:
     """SIGSTOP for three leases: M2."""
-    jobs = await site.queue.enqueue_many(
-        site.queue.remote("work").call(1.5 * site.lease) for _ in range(20)
+    jobs = await shop.queue.enqueue_many(
+        shop.queue.remote("work").call(1.5 * shop.lease) for _ in range(20)
     )
-    zombie = site.worker("-c", "20")
-    await site.until(lambda: len(site.events("start")) == 20)
+    zombie = shop.worker("-c", "20")
+    await shop.until(lambda: len(shop.events("start")) == 20)
     zombie.send_signal(signal.SIGSTOP)
-    other = site.worker("-c", "20")
-    started = site.queue.broker.clock.monotonic()
-    await site.until(lambda: len(site.events("start")) == 40)
-    left = 3 * site.lease - (site.queue.broker.clock.monotonic() - started)
-    await site.queue.broker.clock.sleep(max(0.0, left))
+    other = shop.worker("-c", "20")
+    started = shop.queue.broker.clock.monotonic()
+    await shop.until(lambda: len(shop.events("start")) == 40)
+    left = 3 * shop.lease - (shop.queue.broker.clock.monotonic() - started)
+    await shop.queue.broker.clock.sleep(max(0.0, left))
     zombie.send_signal(signal.SIGCONT)
     winners = [await job.result(timeout=60) for job in jobs]
     zombie.send_signal(signal.SIGTERM)
@@ -187,54 +185,54 @@ async def test_a_frozen_worker_loses_its_jobs_and_its_late_outcomes_count_once(
     after = [await job.result(timeout=1) for job in jobs]
     assert after == winners, "a result was recorded twice"
     by_job: dict[str, list[dict[str, Any]]] = {}
-    for event in site.events("start"):
+    for event in shop.events("start"):
         by_job.setdefault(event["id"], []).append(event)
     for first, second in by_job.values():
         assert (first["pid"], second["pid"]) == (zombie.pid, other.pid)
         assert first["fencing"] < second["fencing"]
-    stats = await site.queue.stats()
+    stats = await shop.queue.stats()
     assert (sum(stats.ready), stats.running, stats.dead) == (0, 0, 0)
 
 
-async def test_a_blocked_event_loop_and_a_long_job_lose_no_lease(site: Site) -> None:
+async def test_a_blocked_event_loop_and_a_long_job_lose_no_lease(shop: Workshop) -> None:
     """Three leases of `time.sleep`, and beside it a job of ten leases: M6 and M7."""
-    long = await site.queue.enqueue("work", 10 * site.lease)
-    site.worker("-c", "10")
-    await site.until(lambda: len(site.events("start")) == 1)
-    site.worker("-c", "10")
-    blocking = await site.queue.enqueue("blocks", 3 * site.lease)
+    long = await shop.queue.enqueue("work", 10 * shop.lease)
+    shop.worker("-c", "10")
+    await shop.until(lambda: len(shop.events("start")) == 1)
+    shop.worker("-c", "10")
+    blocking = await shop.queue.enqueue("blocks", 3 * shop.lease)
     await blocking.result(timeout=60)
     await long.result(timeout=60)
-    assert Counter(event["id"] for event in site.events("start")) == {long.id: 1, blocking.id: 1}
-    assert {event["deliveries"] for event in site.events("start")} == {1}
-    assert "event loop is blocked" in site.logs()
-    assert "task=blocks" in site.logs()
+    assert Counter(event["id"] for event in shop.events("start")) == {long.id: 1, blocking.id: 1}
+    assert {event["deliveries"] for event in shop.events("start")} == {1}
+    assert "event loop is blocked" in shop.logs()
+    assert "task=blocks" in shop.logs()
 
 
-async def test_a_supervised_crew_drains_and_rolls(site: Site) -> None:
-    supervisor = site.worker("--processes", "2", "-c", "4", "--grace", "20")
-    first = await site.queue.enqueue_many(site.queue.remote("work").call(0.5) for _ in range(16))
-    await site.until(lambda: len({event["pid"] for event in site.events("start")}) == 2)
-    old = {event["pid"] for event in site.events("start")}
+async def test_a_supervised_crew_drains_and_rolls(shop: Workshop) -> None:
+    supervisor = shop.worker("--processes", "2", "-c", "4", "--grace", "20")
+    first = await shop.queue.enqueue_many(shop.queue.remote("work").call(0.5) for _ in range(16))
+    await shop.until(lambda: len({event["pid"] for event in shop.events("start")}) == 2)
+    old = {event["pid"] for event in shop.events("start")}
     supervisor.send_signal(signal.SIGHUP)
     for job in first:
         await job.result(timeout=60)
 
     async def served_by_new_ones() -> None:
-        while len({event["pid"] for event in site.events("start")} - old) < 2:
-            for job in await site.queue.enqueue_many(
-                site.queue.remote("work").call(0.05) for _ in range(8)
+        while len({event["pid"] for event in shop.events("start")} - old) < 2:
+            for job in await shop.queue.enqueue_many(
+                shop.queue.remote("work").call(0.05) for _ in range(8)
             ):
                 await job.result(timeout=60)
 
     async with asyncio.timeout(60):
         await served_by_new_ones()
-    last = await site.queue.enqueue("work", 1.0)
-    await site.until(lambda: last.id in {event["id"] for event in site.events("start")})
+    last = await shop.queue.enqueue("work", 1.0)
+    await shop.until(lambda: last.id in {event["id"] for event in shop.events("start")})
     supervisor.send_signal(signal.SIGTERM)
     assert supervisor.wait(60) == 0
     assert await last.status() is JobState.SUCCEEDED
-    starts = Counter(event["id"] for event in site.events("start"))
+    starts = Counter(event["id"] for event in shop.events("start"))
     assert set(starts.values()) == {1}, "a roll or a drain ran a job twice"
 
 
@@ -245,10 +243,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_demo_runs_on_worker_processes(folder: Path, valkey: RedisServer) -> None:
+def test_the_demo_runs_on_worker_processes(folder: Path, site: Site) -> None:
     command = [sys.executable, "-m", "headrace", "demo", str(folder), "--verify"]
     done = subprocess.run(
-        [*command, "--url", f"{valkey.url}?prefix=demo", "--workers", "2"],
+        [*command, "--url", f"{site.url}?prefix=demo", "--workers", "2"],
         capture_output=True,
         text=True,
         timeout=90,

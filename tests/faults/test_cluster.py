@@ -1,0 +1,77 @@
+"""Three NATS servers: what becomes of jobs when the one that leads their queue is killed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headrace import Queue
+from headrace.errors import BrokerError
+from tests.asking import result_of, settled
+from tests.faults.nats_site import binary, stream_of
+from tests.faults.site import kind_of
+from tests.ledger import Ledger
+from tests.live import Make, Working
+from tests.servers import NatsCluster
+
+JOBS = 200
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[NatsCluster]:
+    kind_of("nats")
+    cluster = NatsCluster(binary(), tmp_path)
+    try:
+        yield cluster.start()
+    finally:
+        cluster.stop()
+
+
+async def produce(queue: Queue, jobs: int) -> dict[int, Any]:
+    """Enqueue, and return the handles of what was accepted. What was not is sent again."""
+    accepted: dict[int, Any] = {}
+    for number in range(jobs):
+        while number not in accepted:
+            try:
+                accepted[number] = await queue.enqueue("work", number, number % 3)
+            except BrokerError:
+                continue
+    return accepted
+
+
+@pytest.mark.timeout(240)
+async def test_a_leader_that_is_killed_under_load_takes_no_job_along(
+    cluster: NatsCluster, make: Make, ledger: Ledger, working: Working
+) -> None:
+    queue = make(f"{cluster.url}?replicas=3", lease=3.0, max_deliveries=20)
+    async with queue, working(queue, concurrency=10) as worker:
+        producing = asyncio.create_task(produce(queue, JOBS))
+        await ledger.until(lambda: len(ledger.ended) > JOBS // 10)
+        killed = await asyncio.to_thread(cluster.kill_leader, stream_of(queue))
+        await ledger.until(lambda: len(ledger.ended) > JOBS // 2, patience=90)
+        await asyncio.to_thread(cluster.start_again, killed)
+        accepted = await producing
+        for number, handle in accepted.items():
+            assert await result_of(handle) == number
+        await settled(queue)
+        assert worker.ready
+    assert set(ledger.ended) == set(range(JOBS))
+
+
+@pytest.mark.timeout(240)
+async def test_each_node_may_be_killed_in_turn(
+    cluster: NatsCluster, make: Make, ledger: Ledger, working: Working
+) -> None:
+    queue = make(f"{cluster.url}?replicas=3", lease=3.0, max_deliveries=20)
+    async with queue, working(queue, concurrency=10):
+        for number, node in enumerate(cluster.nodes):
+            node.kill()
+            handles = await produce(queue, 20 * (number + 1))
+            for expected, handle in handles.items():
+                assert await result_of(handle, 90.0) == expected
+            await asyncio.to_thread(cluster.start_again, node)
+        await settled(queue)
