@@ -22,8 +22,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NEEDS_A_PACKAGE = "from my_package"
-REDIS = "redis://localhost:6379/0"
-"""Where examples that need a server look for it: they get one of their own."""
+SERVERS = {"redis://localhost:6379/0": "redis_url", "nats://localhost:4222": "nats_url"}
+"""Where examples that need a server look for it, and what gives them one of their own."""
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:
@@ -50,6 +50,17 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture
+def nats_url(tmp_path: Path) -> Iterator[str]:
+    """Start a server, or skip the test visibly."""
+    pytest.importorskip("headrace_nats")
+    from brokers.nats.tests.nats_process import NatsProcess
+
+    server = NatsProcess(tmp_path / "server").start()
+    yield server.url
+    server.stop()
+
+
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if with_python(page)], ids=lambda page: page.stem
 )
@@ -65,9 +76,11 @@ def test_the_examples_run(
                 continue
             # Line numbers as on the page, so that a failure shows where it is.
             above = text[: text.index(block)].count("\n")
-            url = request.getfixturevalue("redis_url") if REDIS in block else REDIS
+            for url, fixture in SERVERS.items():
+                if url in block:
+                    block = block.replace(url, request.getfixturevalue(fixture))  # noqa: PLW2901
             code: Any = compile(
-                "\n" * above + block.replace(REDIS, url),
+                "\n" * above + block,
                 str(page),
                 "exec",
                 ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,

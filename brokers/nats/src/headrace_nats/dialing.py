@@ -1,4 +1,4 @@
-"""How to speak to the server: what the driver is told, and what it is not trusted with."""
+"""How to speak to the server: what the driver is told."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-import nats.aio.client
 import nkeys  # type: ignore[import-untyped]
-from nats.errors import InvalidUserCredentialsError, SecureConnWantedError
+from nats.errors import InvalidUserCredentialsError
 
 from headrace.errors import AuthFailed
 from headrace_nats.address import Address
@@ -32,26 +31,6 @@ _SEED = re.compile(rb"\bSU[A-Z2-7]{56}\b")
 
 _key_pair: Callable[[bytes], Any] = cast("Any", nkeys).from_seed
 _warned: set[str] = set()
-
-
-class Client(nats.aio.client.Client):
-    """The driver's client, which speaks TLS where it was told to.
-
-    By itself the driver speaks TLS only if the server asks for it, in a greeting that is not
-    encrypted. Whoever can change that greeting could have the credentials sent in the clear, or
-    name servers of his own.
-    """
-
-    def _connect_command(self) -> bytes:
-        if "tls" in self.options and not self._server_info.get("tls_required"):
-            raise SecureConnWantedError
-        return super()._connect_command()
-
-    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002
-        if initial_connection and "tls" in self.options:
-            # The server names the others again when the connection is safe.
-            info = {**info, "connect_urls": None}
-        await super()._process_info(info, initial_connection)
 
 
 def options(address: Address) -> dict[str, Any]:
@@ -91,10 +70,10 @@ def _written(host: str) -> str:
 def _credentials(address: Address) -> dict[str, Any]:
     """Return what to show the server: never within a URL, which the driver may log."""
     if address.creds is not None:
-        with _blaming(address, "creds"):
+        with _blaming(address, "creds", "JWT and seed of a user"):
             return _signed(Path(address.creds))
     if address.nkey is not None:
-        with _blaming(address, "nkey"):
+        with _blaming(address, "nkey", "seed of a user"):
             return {"nkeys_seed_str": _find(_SEED, Path(address.nkey)).decode()}
     if address.token is not None:
         return {"token": address.token}
@@ -134,10 +113,10 @@ def _find(pattern: re.Pattern[bytes], path: Path) -> bytes:
 
 def _context(address: Address) -> ssl.SSLContext:
     """Return what verifies the certificate of each server, and its name as the URL has it."""
-    with _blaming(address, "tls_ca"):
+    with _blaming(address, "tls_ca", "certificates in PEM"):
         context = ssl.create_default_context(cafile=address.tls_ca)
     if address.tls_cert is not None:
-        with _blaming(address, "tls_cert, tls_key"):
+        with _blaming(address, "tls_cert, tls_key", "certificate and its open key in PEM"):
             # Without an answer OpenSSL would ask for the passphrase of a key on the terminal.
             context.load_cert_chain(address.tls_cert, address.tls_key, password="")
     return context
@@ -166,16 +145,17 @@ def _warn_if_open_to_all(option: str, name: str) -> None:
 
 
 @contextmanager
-def _blaming(address: Address, option: str) -> Generator[None]:
+def _blaming(address: Address, option: str, wanted: str = "") -> Generator[None]:
     """Say which option names a file that is of no use, and not what it says: it may be secret."""
     try:
         yield
     except InvalidUserCredentialsError:
-        wanted = "seed" if option == "nkey" else "JWT and seed"
-        raise _unusable(address, option, f"the file holds no {wanted} of a user") from None
+        problem = f"no {wanted} in it"
+    except ssl.SSLError as error:
+        problem = f"no {wanted} in it: {error}"
     except OSError as error:
-        raise _unusable(address, option, error.strerror or str(error)) from None
-
-
-def _unusable(address: Address, option: str, problem: str) -> AuthFailed:
-    return AuthFailed(f"{address.url}: {option}: {problem}")
+        problem = error.strerror or str(error)
+    else:
+        return
+    message = f"{address.url}: {option}: {problem}"
+    raise AuthFailed(message) from None

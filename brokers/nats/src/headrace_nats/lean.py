@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from msgspec import Struct
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+
+from headrace_nats.client import Client
 
 STATUS_LINE = b"NATS/1.0 "
 
@@ -66,8 +68,8 @@ class LeanClient(Client):
             status, text = headers.get("Status", ""), headers.get("Description", "")
             handle(Incoming(msg.subject, msg.reply, msg.data, status, text))
 
-        subscribe: Callable[..., Awaitable[Subscription]] = self.subscribe
-        subscription = await subscribe(subject, cb=take)
+        driver: Any = self
+        subscription: Subscription = await driver.subscribe(subject, cb=take)
         for number, known in self._subs.items():
             if known is subscription:
                 self._handlers[number] = handle
