@@ -12,7 +12,9 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, cast
 
 import nats
 import uvloop
@@ -23,7 +25,8 @@ from tests.servers import NatsCluster, NatsServer, nats_server
 
 async def driver(url: str, report: Report) -> None:
     """Measure the driver: one publication at a time, and fetching and acknowledging many."""
-    client = await nats.connect(url)
+    connect: Callable[[str], Awaitable[Any]] = cast("Any", nats).connect
+    client = await connect(url)
     stream = client.jetstream()
     await stream.add_stream(name="raw", subjects=["raw"])
     began = time.perf_counter()

@@ -53,7 +53,8 @@ class NatsBroker:
     @property
     def capabilities(self) -> Capability:
         """What it can do beyond the contract: it cannot tell queued jobs from running ones."""
-        always = Capability.SHARED | Capability.EXACT_PURGE | Capability.EXACT_LOOKUP
+        exact = Capability.EXACT_CANCEL | Capability.EXACT_PURGE | Capability.EXACT_LOOKUP
+        always = Capability.SHARED | exact
         return always if self._address.storage == "memory" else always | Capability.DURABLE
 
     def __repr__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -22,6 +23,9 @@ from headrace_nats.wire import Failure
 logger = logging.getLogger("headrace.nats")
 
 NO_RESPONDERS = "503"
+
+REFUSAL = re.compile("authorization|authentication|credentials|user_?jwt", re.IGNORECASE)
+"""The driver has no class of its own for most of what a server says to a stranger."""
 
 Reply: TypeAlias = Any
 """What the server answers as JSON."""
@@ -71,6 +75,7 @@ class Connection:
         self._number = 0
         self._waiting: dict[str, tuple[Pending, int]] = {}
         self._denied: list[str] = []
+        self._refused = ""
         self.on_reconnect: list[Callable[[], None]] = []
 
     async def open(self) -> None:
@@ -86,10 +91,10 @@ class Connection:
             trouble.append(error)
             self._note(error)
 
+        client = LeanClient()
         try:
             with mapped():
                 async with asyncio.timeout(self._address.timeout):
-                    client = LeanClient()
                     await client.connect(
                         **options(self._address),
                         error_cb=note,
@@ -98,9 +103,12 @@ class Connection:
                         closed_cb=self._closed,
                     )
         except OutcomeUnknown as error:
+            # The driver tries on, and tells why only here.
+            await client.close()
             reason = trouble[-1] if trouble else error
+            kind = AuthFailed if self._refused else Unavailable
             message = f"{self._address.url}: {type(reason).__name__}: {reason}"
-            raise Unavailable(message) from error
+            raise kind(message) from error
         self._client = client
         self._inbox = client.new_inbox()
         with mapped():
@@ -118,8 +126,12 @@ class Connection:
 
         Raises:
             Unavailable: It is not.
+            AuthFailed: It is not, because the server does not know us any more.
         """
         if self._client is None or not self._client.is_connected:
+            if self._refused:
+                message = f"{self._address.url}: {self._refused}"
+                raise AuthFailed(message)
             message = f"{self._address.url}: not connected"
             raise Unavailable(message)
         return self._client
@@ -135,6 +147,8 @@ class Connection:
     def _note(self, error: Exception) -> None:
         text = str(error)
         logger.debug("the connection had an error", extra={"error_message": text})
+        if REFUSAL.search(text):
+            self._refused = text
         if "permissions violation" in text.lower():
             self._denied.append(text)
             del self._denied[:-100]
@@ -146,6 +160,7 @@ class Connection:
 
     async def _reconnected(self) -> None:
         logger.info("connected again", extra={"broker": self._address.url})
+        self._refused = ""
         self._forsake()
         for heed in self.on_reconnect:
             heed()

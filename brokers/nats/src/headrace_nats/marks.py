@@ -8,6 +8,9 @@ from headrace_nats.lean import Message
 from headrace_nats.queue import NatsQueue, forgotten_after
 from headrace_nats.wire import Mark, encode, read_mark
 
+UNDER_WAY = 60.0
+"""Seconds for which a worker may have a job that was taken out, and not have looked for a note."""
+
 KEPT = 86400.0
 """Seconds for which a note is kept if nobody comes to end the job."""
 
@@ -22,10 +25,10 @@ class Marks:
     def __init__(self, queue: NatsQueue) -> None:
         self._queue = queue
 
-    async def put(self, job_id: str, origin: str) -> None:
-        """Note that a job is to be cancelled."""
+    async def put(self, job_id: str, origin: str, kept: float = KEPT) -> None:
+        """Note for some seconds that a job is to be cancelled."""
         subject = self._queue.subjects.mark(job_id)
-        await self._queue.publish([Message(subject, encode(Mark(origin)), forgotten_after(KEPT))])
+        await self._queue.publish([Message(subject, encode(Mark(origin)), forgotten_after(kept))])
 
     async def among(self, jobs: Iterable[tuple[str, str]]) -> set[str]:
         """Return the ids of those that are to be cancelled.

@@ -102,7 +102,7 @@ class Puller:
         """Return what came before, or else what is there, from one after the other.
 
         Raises:
-            BrokerError: The server refuses, or does not answer.
+            BrokerError: The server refuses, or does not answer. What others gave is not lost.
         """
         await self._listen()
         found = self._from_stock(limit)
@@ -111,8 +111,12 @@ class Puller:
         for name in consumers:
             # Where a pull waits nothing is to be had.
             if len(found) < limit and self._waiting(name) is None:
-                pull = await self._pull(name, limit - len(found), wait=0.0)
-                await self._until_over(pull)
+                try:
+                    await self._until_over(await self._pull(name, limit - len(found), wait=0.0))
+                except BrokerError:
+                    if not found:
+                        raise
+                    break
                 found += self._from_stock(limit - len(found))
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 from collections.abc import Mapping, Sequence
@@ -66,6 +67,7 @@ class NatsQueue:
         self.clock = ServerClock()
         self._address = address
         self._replicas = address.replicas
+        self._restoring = asyncio.Lock()
 
     @property
     def is_replicated(self) -> bool:
@@ -79,11 +81,8 @@ class NatsQueue:
 
     # declaring
 
-    async def declare(self) -> bool:
+    async def declare(self) -> None:
         """Create the queue, or verify that it is what the spec says.
-
-        Returns:
-            Whether the server did not have its stream.
 
         Raises:
             ConfigMismatch: It is there with other settings.
@@ -99,7 +98,6 @@ class NatsQueue:
         self._verify(reply["config"], wanted)
         self._replicas = reply["config"]["num_replicas"]
         await self._declare_consumers()
-        return bool(reply.get("did_create"))
 
     def _verify(self, held: dict[str, Any], wanted: dict[str, Any]) -> None:
         spec, told = self.spec, spec_of(held)
@@ -158,13 +156,22 @@ class NatsQueue:
     async def restore(self, error: QueueLost) -> None:
         """Declare the queue again after somebody took it away.
 
-        Of all clients that notice, the one that restores it says so.
+        Of all who notice, the first one restores it and says so.
         """
-        if await self.declare():
+        async with self._restoring:
+            if await self._is_whole():
+                return
+            await self.declare()
             logger.error(
                 "the server had lost the queue, it is declared again",
                 extra={"queue": self.spec.name, "error_message": str(error)},
             )
+
+    async def _is_whole(self) -> bool:
+        """Tell whether the server has the stream and all of its consumers."""
+        [reply] = await self.connection.call([(f"CONSUMER.NAMES.{self.subjects.stream}", None)])
+        names = {consumer_of(lane) for lane in range(self.spec.lanes)}
+        return {DELAYED_COUNTER, DEAD_COUNTER} | names <= set(reply.get("consumers") or ())
 
     # asking
 
@@ -211,10 +218,13 @@ class NatsQueue:
             BrokerError: The server could not store one of them.
         """
         try:
-            acks = [_ack(reply) for reply in await self.connection.ask(messages)]
+            return await self._publish(messages)
         except QueueLost as error:
             await self.restore(error)
-            acks = [_ack(reply) for reply in await self.connection.ask(messages)]
+            return await self._publish(messages)
+
+    async def _publish(self, messages: Sequence[Message]) -> list[PubAck]:
+        acks = [_ack(reply) for reply in await self.connection.ask(messages)]
         for ack in acks:
             if ack.error is not None:
                 failure = translate(ack.error)
@@ -265,13 +275,20 @@ class NatsQueue:
         """
         if not self.moves_by_itself:
             return await self._publish_in_turn(messages)
+        try:
+            return await self._publish_batch(messages)
+        except QueueLost as error:
+            await self.restore(error)
+            return await self._publish_batch(messages)
+
+    async def _publish_batch(self, messages: Sequence[Message]) -> PubAck:
         batch, last = new_id(), len(messages)
         parts = [
             structs.replace(message, headers=(message.headers or {}) | _part(batch, number, last))
             for number, message in enumerate(messages, 1)
         ]
         await self.connection.tell(parts[:-1])
-        [ack] = await self.publish(parts[-1:])
+        [ack] = await self._publish(parts[-1:])
         return ack
 
     async def _publish_in_turn(self, messages: Sequence[Message]) -> PubAck:

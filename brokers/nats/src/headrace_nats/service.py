@@ -16,13 +16,13 @@ from headrace_nats.keys import Keys
 from headrace_nats.lean import Message
 from headrace_nats.letters import Letters
 from headrace_nats.lookups import Lookups
-from headrace_nats.marks import Marks
+from headrace_nats.marks import UNDER_WAY, Marks
 from headrace_nats.mover import Mover
-from headrace_nats.presence import find, is_live, kind_of, origin_of
+from headrace_nats.presence import find, is_live, origin_of
 from headrace_nats.queue import NatsQueue, Stored, fence, forgotten_after
 from headrace_nats.renewal import renew
 from headrace_nats.settlement import Settlement
-from headrace_nats.subjects import Kind, parse
+from headrace_nats.subjects import Kind, consumer_of, parse
 from headrace_nats.wire import Over, encode, read_copy
 
 
@@ -76,12 +76,21 @@ class Service:
         if stored is None or not is_live(stored):
             return Cancelled.NOT_FOUND
         await self._marks.put(job_id, origin_of(stored))
-        if kind_of(stored) is Kind.DELAYED and await self._take_out(stored):
+        if await self._waits(stored) and await self._take_out(stored):
             return Cancelled.REMOVED
         return Cancelled.SIGNALLED
 
+    async def _waits(self, stored: Stored) -> bool:
+        """Tell whether no worker has had this copy of a job, when the wish was noted."""
+        kind, lane, _ = parse(stored.subject)
+        if kind is Kind.DELAYED:
+            return True
+        info = await self._queue.api("CONSUMER.INFO", of=consumer_of(lane))
+        handed_out: int = info["delivered"]["stream_seq"]
+        return stored.seq > handed_out
+
     async def _take_out(self, stored: Stored) -> bool:
-        """End a delayed job. Tell whether it still was delayed."""
+        """End a job that waits. Tell whether it did."""
         _, lane, job_id = parse(stored.subject)
         copy, ttl = read_copy(stored.data), self._queue.spec.result_ttl
         until = await self._queue.latest() + ttl
@@ -95,7 +104,7 @@ class Service:
         if not deleted:
             # It came due meanwhile: whoever claims it ends it for the note.
             return False
-        await self._marks.drop([job_id])
+        await self._marks.put(job_id, copy.origin, UNDER_WAY)
         if copy.unique is not None and copy.held_for is None:
             await self._keys.release({copy.unique: job_id})
         return True
