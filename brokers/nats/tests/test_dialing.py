@@ -386,7 +386,7 @@ def test_the_driver_never_gives_up_and_sees_soon_that_nobody_answers() -> None:
         "connect_timeout": 2.0,
         "allow_reconnect": True,
         "max_reconnect_attempts": -1,
-        "reconnect_time_wait": 0.5,
+        "reconnect_time_wait": 0.25,
         "ping_interval": 5.0,
         "max_outstanding_pings": 2,
     }

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import TypeAlias
 
 from headrace.clock import Clock
@@ -120,8 +121,17 @@ class Consumer:
                     self._accept(source, claim.result())
 
     def _accept(self, source: Source, runs: list[Run]) -> None:
-        self._backlog.extend((source, run) for run in runs)
+        for run in runs:
+            run.wait(partial(self._drop, source, run))
+            self._backlog.append((source, run))
         self._arrived.set()
+
+    def _drop(self, source: Source, run: Run) -> None:
+        """Give a job back at once that was cancelled while it waited for a slot."""
+        if (source, run) in self._backlog:
+            self._backlog.remove((source, run))
+            source.give_back(run)
+            self.changed.beat()
 
     # running
 
@@ -135,8 +145,11 @@ class Consumer:
             if run.lease.deadline <= self._clock.monotonic():
                 # The event loop stood still, or the broker is in trouble: is it still ours?
                 await source.heartbeat.catch_up()
-            self._backlog.popleft()
-            self._start(source, run)
+            if self._backlog and self._backlog[0] == (source, run):
+                self._backlog.popleft()
+                self._start(source, run)
+            else:
+                self._slots.release()
             self.changed.beat()
 
     def _start(self, source: Source, run: Run) -> None:

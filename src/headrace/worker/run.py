@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum, auto
 
 from headrace.job import Lease
@@ -32,7 +33,7 @@ class Run:
         ended: Whether it ran and runs no more.
     """
 
-    __slots__ = ("_task", "ended", "lease", "let_go_at", "reason")
+    __slots__ = ("_task", "_waiting", "ended", "lease", "let_go_at", "reason")
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
@@ -40,10 +41,16 @@ class Run:
         self.let_go_at: float | None = None
         self.ended = False
         self._task: asyncio.Task[None] | None = None
+        self._waiting: Callable[[], None] | None = None
+
+    def wait(self, give_up: Callable[[], None]) -> None:
+        """Say what to do if it is cancelled before it is started."""
+        self._waiting = give_up
 
     def start(self, task: asyncio.Task[None]) -> None:
         """Say which asyncio task runs it."""
         self._task = task
+        self._waiting = None
 
     def finish(self) -> None:
         """Say that it runs no more: a late cancellation finds nobody."""
@@ -56,3 +63,6 @@ class Run:
             self.reason = reason
             if self._task is not None:
                 self._task.cancel()
+            elif self._waiting is not None:
+                give_up, self._waiting = self._waiting, None
+                give_up()

@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from headrace.clock import Clock
-from headrace.errors import AuthFailed, OutcomeUnknown, Unavailable
+from headrace.errors import AuthFailed, BrokerError, OutcomeUnknown, Unavailable
 from headrace_nats.address import Address
 from headrace_nats.dialing import options
 from headrace_nats.errors import mapped, translate
@@ -183,6 +183,14 @@ class Connection:
 
     # asking
 
+    async def _connected(self) -> LeanClient:
+        try:
+            return self.client
+        except BrokerError:
+            # Who tries again at once must leave time for the connection to come back.
+            await self._clock.sleep(0.0)
+            raise
+
     async def ask(self, messages: Sequence[Message]) -> list[Incoming]:
         """Publish messages and return the reply to each, in order.
 
@@ -193,7 +201,7 @@ class Connection:
         """
         if not messages:
             return []
-        client, pending = self.client, Pending(len(messages))
+        client, pending = await self._connected(), Pending(len(messages))
         subjects = [self._expect(pending, index) for index in range(len(messages))]
         try:
             with mapped():
@@ -229,7 +237,7 @@ class Connection:
         """
         if not messages:
             return
-        client = self.client
+        client = await self._connected()
         with mapped():
             await client.send((message, "") for message in messages)
 
@@ -262,7 +270,7 @@ class Connection:
         Raises:
             OutcomeUnknown: They did not all come.
         """
-        client: Any = self.client
+        client: Any = await self._connected()
         inbox = self.inbox()
         found: list[Msg] = []
         last: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -289,8 +297,9 @@ class Connection:
         Raises:
             Unavailable: It is not connected.
         """
+        client = await self._connected()
         with mapped():
-            return await self.client.listen(subject, heed)
+            return await client.listen(subject, heed)
 
     async def silence(self, subscription: Subscription) -> None:
         """Listen no more.
@@ -307,7 +316,7 @@ class Connection:
         Raises:
             Unavailable: It was not sent.
         """
-        client = self.client
+        client = await self._connected()
         with mapped():
             await client.send([(Message(subject, data), reply)])
 

@@ -23,7 +23,7 @@ logger = logging.getLogger("headrace.nats")
 PING_INTERVAL = 5.0
 """Seconds between two pings: after three of them without an answer a connection counts as dead."""
 
-RECONNECT_WAIT = 0.5
+RECONNECT_WAIT = 0.25
 """Seconds between two attempts to reach the same server."""
 
 _JWT = re.compile(rb"\beyJ[\w-]+\.[\w-]+\.[\w-]+")

@@ -31,6 +31,9 @@ STREAM_IS_THERE = 10058
 
 NOTHING_FOUND = 10037
 
+QUIET = 10.0
+"""Seconds in which it is not said again that the queue was lost: it goes piece by piece."""
+
 TRIES = 8
 """How often a write is repeated that another one was in the way of."""
 
@@ -68,6 +71,7 @@ class NatsQueue:
         self._address = address
         self._replicas = address.replicas
         self._restoring = asyncio.Lock()
+        self._said_at = float("-inf")
 
     @property
     def is_replicated(self) -> bool:
@@ -162,7 +166,11 @@ class NatsQueue:
             if await self._is_whole():
                 return
             await self.declare()
-            logger.error(
+            now = self.connection.now()
+            level = logging.ERROR if now - self._said_at > QUIET else logging.DEBUG
+            self._said_at = now
+            logger.log(
+                level,
                 "the server had lost the queue, it is declared again",
                 extra={"queue": self.spec.name, "error_message": str(error)},
             )
