@@ -47,6 +47,7 @@ class NatsBroker:
         self._address = parse_address(url)
         self.clock: Clock = SystemClock()
         self._connection: Connection | None = None
+        self._opening = asyncio.Lock()
         self._specs: dict[str, QueueSpec] = {}
         self._services: dict[str, Service] = {}
 
@@ -64,8 +65,11 @@ class NatsBroker:
 
     async def open(self) -> None:
         """Connect and check the server; see `Broker.open`."""
-        if self._connection is not None:
-            return
+        async with self._opening:
+            if self._connection is None:
+                self._connection = await self._connect()
+
+    async def _connect(self) -> Connection:
         connection = Connection(self._address, self.clock)
         try:
             await connection.open()
@@ -73,7 +77,7 @@ class NatsBroker:
         except BaseException:
             await connection.close()
             raise
-        self._connection = connection
+        return connection
 
     def _heed(self, findings: Iterable[Finding]) -> None:
         """Refuse a server that would lose jobs."""
