@@ -78,7 +78,7 @@ class Settlement:
 
     async def marked(self, leases: Sequence[Lease]) -> set[str]:
         """Return the ids of leased jobs that are to be cancelled."""
-        jobs = [(lease.id, token_of(lease).copy.origin) for lease in leases]
+        jobs = ((lease.id, token_of(lease).copy.origin) for lease in leases)
         marked = await self._marks.among(jobs)
         self._marked |= marked
         return marked
