@@ -74,6 +74,7 @@ class NatsSite(Site):
     }
     lost_claim = 2.0
     patience = 1.0
+    counts_at_once = False
     suspects_apart = False
     connects_again = False
     knocks = 5
