@@ -1,26 +1,31 @@
 """A broker outside the worker's event loop, for tests of what goes on while that is blocked.
 
-The server is a memory broker in a thread of its own. Each client has faults of its own: see
+The server is a broker in a thread of its own: a memory broker, or the one that
+`$HEADRACE_TEST_URL` names, under a prefix of the test's own. Each client has faults of its own: see
 `FaultyBroker`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from headrace.broker import Capability, Held, QueueSpec
+from headrace.broker import Broker, Capability, Held, QueueSpec
 from headrace.errors import Unavailable
+from headrace.ids import new_id
 from headrace.job import Lease
 from headrace.memory import MemoryBroker
+from headrace.plugins import broker_from_url
 from headrace.testing import FaultyBroker
 from headrace.testing.faults import Verb
 from headrace.urls import split_url
 
 T = TypeVar("T")
 
+URL_VARIABLE = "HEADRACE_TEST_URL"
 ENTRY_POINT = "shared = tests.shared_broker:SharedBroker"
 
 
@@ -31,6 +36,7 @@ class Server:
         loop: In which it lives.
 
     Attributes:
+        broker: What does the work.
         clients: In the order in which they were made.
         greet: Called with each new client.
         renewed: Released at each renewal that was answered.
@@ -38,7 +44,10 @@ class Server:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.broker = MemoryBroker()
+        url = os.environ.get(URL_VARIABLE)
+        self.broker: Broker = (
+            broker_from_url(f"{url}?prefix=t{new_id()}") if url else MemoryBroker()
+        )
         self.clients: list[SharedBroker] = []
         self.greet: Callable[[SharedBroker], None] = lambda client: None
         self.renewed = threading.Semaphore(0)

@@ -74,7 +74,8 @@ class NatsSite(Site):
     }
     lost_claim = 2.0
     patience = 1.0
-    suspects_apart = False
+    counts_at_once = False
+    suspects_apart = True
     connects_again = False
     knocks = 5
     cut_settlements: ClassVar[list[type[BrokerError]]] = [OutcomeUnknown, OutcomeUnknown]

@@ -137,6 +137,7 @@ class RedisSite(Site):
     }
     lost_claim = 30.0
     patience = 0.0
+    counts_at_once = True
     suspects_apart = True
     connects_again = True
     knocks = 25

@@ -60,6 +60,7 @@ class Site(ABC):
         lost_claim: The lease of a queue whose jobs come to the next claim although the reply to
             the last one was lost. Longer than a test where the server knows who claimed them.
         patience: Seconds for which a claim waits for jobs that are there.
+        counts_at_once: Whether a job whose result is there is counted no more.
         suspects_apart: Whether jobs that died twice with a worker are handed out one at a time.
         connects_again: Whether what is sent again is sent over a new connection.
         knocks: Connections that clients try while the server is away, to be waited for.
@@ -73,6 +74,7 @@ class Site(ABC):
     signs: ClassVar[Mapping[str, Sign]]
     lost_claim: ClassVar[float]
     patience: ClassVar[float]
+    counts_at_once: ClassVar[bool]
     suspects_apart: ClassVar[bool]
     connects_again: ClassVar[bool]
     knocks: ClassVar[int]

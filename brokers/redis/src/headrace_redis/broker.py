@@ -122,6 +122,9 @@ class RedisBroker:
         except BaseException:
             await server.close()
             raise
+        if self._server is not None:  # somebody else opened it meanwhile
+            await server.close()
+            return
         self._server = server
         self._lookups = Lookups(self._address, self.clock, self._queue)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from headrace.broker import Held, QueueSpec
@@ -78,6 +80,13 @@ class InspectionChapter(Chapter):
             check(findings, rig)
             assert [one for one in findings if one.verdict is Verdict.REFUSED] == []
         await lab.broker.open()
+        assert (await lab.one()).id == job_id
+
+    async def test_a_broker_that_is_opened_by_two_at_once_is_opened_once(self, lab: Lab) -> None:
+        job_id = await lab.put()
+        await lab.broker.close()
+        # What the second one connected would be left over: a `ResourceWarning` tells.
+        await asyncio.gather(lab.broker.open(), lab.broker.open())
         assert (await lab.one()).id == job_id
 
     async def test_examining_changes_nothing(self, lab: Lab) -> None:
