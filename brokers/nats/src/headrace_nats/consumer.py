@@ -156,16 +156,17 @@ class Consumer:
             leases: Of the jobs.
             due: When they come again, by the server's clock.
         """
-        messages: list[Message] = []
+        writes: dict[int, Message] = {}
+        subjects: dict[int, str] = {}
         for lease in leases:
             token = token_of(lease)
             copy = structs.replace(token.copy, deliveries=lease.deliveries - 1)
             place = Place(lease.priority, lease.id, token.seq)
-            messages.append(moved(self._queue, place, copy, due))
-        acks = await self._queue.publish(messages)
-        if due:
-            done = [lease for lease, ack in zip(leases, acks, strict=True) if ack.error is None]
-            await self._queue.connection.tell([Message(token_of(one).reply, ACK) for one in done])
+            writes[token.seq] = moved(self._queue, place, copy, due)
+            subjects[token.seq] = self._queue.subjects.of(Kind.READY, lease.priority, lease.id)
+        await self._queue.supersede(writes, subjects)
+        # Also those that were refused: something newer is there of them.
+        await self._queue.connection.tell([Message(token_of(one).reply, ACK) for one in leases])
 
     # what must not start
 

@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Release, Reschedule
 from headrace_nats.lean import Headers, Message
-from headrace_nats.queue import NatsQueue, fence, forgotten_after, replacing
+from headrace_nats.queue import NatsQueue, fence, following, forgotten_after
 from headrace_nats.server_clock import ServerClock, written
 from headrace_nats.subjects import Kind, Subjects
 from headrace_nats.wire import Copy, Letter, Over, encode, token_of
@@ -73,7 +73,7 @@ def moved(queue: NatsQueue, place: Place, copy: Copy, due: float) -> Message:
     """Return what takes the place of a copy: at once, or at a moment of the server's clock."""
     ready = queue.subjects.of(Kind.READY, place.lane, place.job_id)
     if not due:
-        return Message(ready, encode(structs.replace(copy, due=None)), replacing(place.seq))
+        return Message(ready, encode(structs.replace(copy, due=None)), following(place.seq))
     return delayed(queue, place, copy, due, fence(place.seq, ready))
 
 
@@ -99,7 +99,6 @@ def scheduled(due: float, subject: str) -> Headers:
     return {
         "Nats-Schedule": f"@at {written(due)}",
         "Nats-Schedule-Target": subject,
-        "Nats-Schedule-Rollup": "sub",
     }
 
 

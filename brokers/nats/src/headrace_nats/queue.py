@@ -332,9 +332,13 @@ def fence(seq: int, subject: str) -> Headers:
     }
 
 
-def replacing(seq: int) -> Headers:
-    """Let a write take the place of a message of its own subject, if it is the last one there."""
-    return {"Nats-Rollup": "sub", "Nats-Expected-Last-Subject-Sequence": str(seq)}
+def following(seq: int) -> Headers:
+    """Let a write pass only if the last message of its own subject is this one.
+
+    It does not take the old message away (`Nats-Rollup` would): a server that purges a subject also
+    forgets which messages of its lane are to be delivered again, until their next lease is over.
+    """
+    return {"Nats-Expected-Last-Subject-Sequence": str(seq)}
 
 
 def forgotten_after(seconds: float) -> Headers:

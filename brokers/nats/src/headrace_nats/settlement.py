@@ -13,7 +13,7 @@ from headrace_nats.ending import again, dead, end_of, is_expired, over
 from headrace_nats.keys import Keys
 from headrace_nats.lean import Message
 from headrace_nats.marks import Marks
-from headrace_nats.queue import NatsQueue, Stored, fence, replacing
+from headrace_nats.queue import NatsQueue, Stored, fence, following
 from headrace_nats.subjects import Kind
 from headrace_nats.wire import Over, read_copy, token_of
 
@@ -151,16 +151,12 @@ class Settlement:
     async def _let_go(
         self, outcomes: Sequence[Outcome], messages: Sequence[Message | None], counts: list[bool]
     ) -> None:
-        """Acknowledge the copies that are settled, but those that a new one has replaced.
+        """Acknowledge the copies that are settled.
 
         Where something is written already it counts, whether the old copy goes now or later.
         """
         unwritten = [index for index, message in enumerate(messages) if message is None]
-        settled = [
-            outcome.lease
-            for outcome, message, yes in zip(outcomes, messages, counts, strict=True)
-            if yes and not _replaces(message)
-        ]
+        settled = [one.lease for one, yes in zip(outcomes, counts, strict=True) if yes]
         try:
             await self._acknowledge(settled)
         except BrokerError:
@@ -199,11 +195,11 @@ class Settlement:
         end = Over(token.copy.origin, outcome.state, lease.attempt, outcome.result, until)
         none_yet = fence(0, subjects.of(Kind.OVER, lease.priority, lease.id))
         note = over(subjects, lease, end, outcome.ttl, none_yet)
-        stone = Message(subject, b"", replacing(stored.seq))
+        stone = Message(subject, b"", following(stored.seq))
         ack = await self._queue.publish_together([note, stone])
         if ack.error is not None:
             return False
-        await self._queue.delete([ack.seq])
+        await self._queue.delete([stored.seq, ack.seq])
         return True
 
     async def _clean(self, leases: Sequence[Lease]) -> None:
@@ -219,12 +215,6 @@ class Settlement:
         if marked:
             self._marked.difference_update(marked)
             await self._marks.drop(marked)
-
-
-def _replaces(message: Message | None) -> bool:
-    """Tell whether a message takes the place of the copy that was leased."""
-    headers = message.headers if message is not None else None
-    return headers is not None and "Nats-Expected-Last-Subject-Sequence-Subject" not in headers
 
 
 def _is_same_copy(stored: Stored, lease: Lease) -> bool:

@@ -23,6 +23,15 @@ class LeaseChapter(Chapter):
         assert (second.attempt, second.deliveries) == (2, 2)
         assert second.deadline > first.deadline
 
+    async def test_all_jobs_of_a_dead_worker_come_again_one_by_one(self, lab: Lab) -> None:
+        ids = [await lab.put() for _ in range(5)]
+        assert len(await lab.claim(5, "worker-that-dies")) == 5
+        await lab.lapse()
+        began = lab.broker.clock.monotonic()
+        again = [await lab.one(f"worker-{number}") for number in range(5)]
+        assert sorted(lease.id for lease in again) == sorted(ids)
+        assert lab.broker.clock.monotonic() < began + 5 * lab.rig.patience + lab.rig.lease / 2
+
     async def test_a_job_does_not_come_again_before_its_lease_ends(self, lab: Lab) -> None:
         await lab.put()
         await lab.one("worker-a")
