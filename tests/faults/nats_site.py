@@ -75,7 +75,7 @@ class NatsSite(Site):
     lost_claim = 2.0
     patience = 1.0
     counts_at_once = False
-    suspects_apart = True
+    aside = 0.5
     connects_again = False
     knocks = 5
     cut_settlements: ClassVar[list[type[BrokerError]]] = [OutcomeUnknown, OutcomeUnknown]

@@ -138,7 +138,7 @@ class RedisSite(Site):
     lost_claim = 30.0
     patience = 0.0
     counts_at_once = True
-    suspects_apart = True
+    aside = 0.0
     connects_again = True
     knocks = 25
     # The second one has a connection of its own, which never got as far as sending it.

@@ -61,7 +61,7 @@ class Site(ABC):
             the last one was lost. Longer than a test where the server knows who claimed them.
         patience: Seconds for which a claim waits for jobs that are there.
         counts_at_once: Whether a job whose result is there is counted no more.
-        suspects_apart: Whether jobs that died twice with a worker are handed out one at a time.
+        aside: Seconds for which a job that died twice waits if its consumer has another such job.
         connects_again: Whether what is sent again is sent over a new connection.
         knocks: Connections that clients try while the server is away, to be waited for.
         cut_settlements: How two settlements at a time end if no reply comes.
@@ -75,7 +75,7 @@ class Site(ABC):
     lost_claim: ClassVar[float]
     patience: ClassVar[float]
     counts_at_once: ClassVar[bool]
-    suspects_apart: ClassVar[bool]
+    aside: ClassVar[float]
     connects_again: ClassVar[bool]
     knocks: ClassVar[int]
     cut_settlements: ClassVar[list[type[BrokerError]]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from headrace.broker import Control, QueueStats
 from headrace_nats.queue import NatsQueue
@@ -17,16 +17,15 @@ BATCH = 500
 """Messages deleted at a time."""
 
 
+LOOKS = 3
+"""At a queue whose jobs come due while they are counted."""
+
+Info: TypeAlias = dict[str, Any]
+
+
 async def stats(queue: NatsQueue) -> QueueStats:
     """Count jobs; see `Broker.stats`."""
-    lanes = [consumer_of(lane) for lane in range(queue.spec.lanes)]
-    infos = [await queue.api("CONSUMER.INFO", of=lanes[0])]
-    rest = [*lanes[1:], DELAYED_COUNTER, DEAD_COUNTER]
-    stream = queue.subjects.stream
-    infos += await queue.connection.call(
-        [(f"CONSUMER.INFO.{stream}.{name}", None) for name in rest]
-    )
-    served, (delayed, dead) = infos[:-2], infos[-2:]
+    served, delayed, dead = await _look(queue)
     return QueueStats(
         ready=tuple(info["num_pending"] for info in served),
         delayed=delayed["num_pending"] + delayed["num_ack_pending"],
@@ -37,7 +36,24 @@ async def stats(queue: NatsQueue) -> QueueStats:
     )
 
 
-async def _oldest(queue: NatsQueue, infos: list[dict[str, Any]]) -> float | None:
+async def _look(queue: NatsQueue) -> tuple[list[Info], Info, Info]:
+    """Return what the consumers of the lanes, of delayed jobs and of dead letters tell.
+
+    They are asked one after the other. A job that came due meanwhile would be counted twice or not
+    at all, so it must have been quiet; where it never is, the last look has to do.
+    """
+    lanes = [consumer_of(lane) for lane in range(queue.spec.lanes)]
+    looks = 0
+    while True:
+        [before] = await queue.infos([DELAYED_COUNTER])
+        served = await queue.infos(lanes)
+        delayed, dead = await queue.infos([DELAYED_COUNTER, DEAD_COUNTER])
+        looks += 1
+        if delayed["num_pending"] == before["num_pending"] or looks == LOOKS:
+            return served, delayed, dead
+
+
+async def _oldest(queue: NatsQueue, infos: list[Info]) -> float | None:
     wishes = [
         {"seq": info["delivered"]["stream_seq"] + 1, "next_by_subj": queue.subjects.lane(lane)}
         for lane, info in enumerate(infos)

@@ -198,6 +198,21 @@ class NatsQueue:
             await self.restore(error)
             return await self.connection.api(request, body)
 
+    async def infos(self, consumers: Sequence[str]) -> list[dict[str, Any]]:
+        """Return what the server tells of consumers, and restore them if they are gone."""
+        verbs = [(f"CONSUMER.INFO.{self.subjects.stream}.{name}", None) for name in consumers]
+        for _ in range(TRIES):
+            replies = await self.connection.call(verbs)
+            failures = [failure for reply in replies if (failure := failure_of(reply))]
+            if not failures:
+                return replies
+            error = translate(failures[0])
+            if not isinstance(error, QueueLost):
+                raise error
+            await self.restore(error)
+        message = "somebody takes the queue away again and again"
+        raise Unavailable(message)
+
     async def get(self, subjects: Sequence[str]) -> list[Stored | None]:
         """Return the last message of each subject, which may have wildcards, from the leader."""
         return await self.fetch([{"last_by_subj": subject} for subject in subjects])

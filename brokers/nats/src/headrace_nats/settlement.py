@@ -151,14 +151,13 @@ class Settlement:
     async def _let_go(
         self, outcomes: Sequence[Outcome], messages: Sequence[Message | None], counts: list[bool]
     ) -> None:
-        """Acknowledge the copies that are settled.
+        """Acknowledge the copies that were leased: one whose fence refused is out of date.
 
         Where something is written already it counts, whether the old copy goes now or later.
         """
         unwritten = [index for index, message in enumerate(messages) if message is None]
-        settled = [one.lease for one, yes in zip(outcomes, counts, strict=True) if yes]
         try:
-            await self._acknowledge(settled)
+            await self._acknowledge([outcome.lease for outcome in outcomes])
         except BrokerError:
             if unwritten:
                 raise
