@@ -79,5 +79,9 @@ async def connect() -> AsyncIterator[Connect]:
 
 def job(job_id: str | None = None, **fields: Any) -> NewJob:
     """Return a job to be enqueued."""
-    values: dict[str, Any] = {"id": job_id or new_id(), "body": b"body", **fields}
+    values: dict[str, Any] = {
+        "id": new_id() if job_id is None else job_id,
+        "body": b"body",
+        **fields,
+    }
     return NewJob(**values)

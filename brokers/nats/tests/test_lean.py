@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -89,7 +90,8 @@ async def test_what_the_server_has_to_say_is_told_as_a_status(
 
 
 async def test_the_driver_reads_the_headers_of_what_is_sent(client: LeanClient) -> None:
-    subscription = await client.subscribe(client.new_inbox())
+    driver: Any = client
+    subscription = await driver.subscribe(client.new_inbox())
     headers = {"Nats-Msg-Id": "a", "X": "y z"}
     await client.send([(Message(subscription.subject, b"body", headers), "")])
     message = await subscription.next_msg(10)

@@ -24,6 +24,7 @@ from headrace_nats.wire import Failure
 logger = logging.getLogger("headrace.nats")
 
 NO_RESPONDERS = "503"
+NOBODY = "nobody answers: JetStream is off, or its servers are away"
 
 REFUSAL = re.compile("authorization|authentication|credentials|user_?jwt", re.IGNORECASE)
 """The driver has no class of its own for most of what a server says to a stranger."""
@@ -385,5 +386,5 @@ def failure_of(reply: Reply) -> Failure | None:
 
 def _read(msg: Incoming) -> Reply:
     if not msg.data:
-        return {"error": {"code": int(msg.status or 0), "description": "nobody answers"}}
+        return {"error": {"code": int(msg.status or 0), "description": NOBODY}}
     return msgspec.json.decode(msg.data)
