@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import msgspec
@@ -23,9 +24,13 @@ from headrace_nats.wire import Failure
 logger = logging.getLogger("headrace.nats")
 
 NO_RESPONDERS = "503"
+NOBODY = "nobody answers: JetStream is off, or its servers are away"
 
 REFUSAL = re.compile("authorization|authentication|credentials|user_?jwt", re.IGNORECASE)
 """The driver has no class of its own for most of what a server says to a stranger."""
+
+DENIAL = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
+"""The driver tells it in small letters."""
 
 Reply: TypeAlias = Any
 """What the server answers as JSON."""
@@ -74,7 +79,8 @@ class Connection:
         self._inbox = ""
         self._number = 0
         self._waiting: dict[str, tuple[Pending, int]] = {}
-        self._denied: list[str] = []
+        self._askers: dict[int, tuple[set[str], Callable[[AuthFailed], None]]] = {}
+        self._deaf: AuthFailed | None = None
         self._refused = ""
         self.on_reconnect: list[Callable[[], None]] = []
 
@@ -83,7 +89,7 @@ class Connection:
 
         Raises:
             Unavailable: No server answers in time.
-            AuthFailed: It does not know us.
+            AuthFailed: It does not know us, or does not let us hear its answers.
         """
         trouble: list[Exception] = []
 
@@ -113,6 +119,11 @@ class Connection:
         self._inbox = client.new_inbox()
         with mapped():
             await client.listen(f"{self._inbox}.*", self._answered)
+            # The server denies a subscription before it answers this.
+            async with asyncio.timeout(self._address.timeout):
+                await client.catch_up()
+        if self._deaf is not None:
+            raise self._deaf
 
     async def close(self) -> None:
         """Disconnect."""
@@ -126,8 +137,11 @@ class Connection:
 
         Raises:
             Unavailable: It is not.
-            AuthFailed: It is not, because the server does not know us any more.
+            AuthFailed: It is not, because the server does not know us any more; or the server does
+                not let us hear its answers.
         """
+        if self._deaf is not None:
+            raise self._deaf
         if self._client is None or not self._client.is_connected:
             if self._refused:
                 message = f"{self._address.url}: {self._refused}"
@@ -147,15 +161,41 @@ class Connection:
     def _note(self, error: Exception) -> None:
         text = str(error)
         logger.debug("the connection had an error", extra={"error_message": text})
-        if REFUSAL.search(text):
+        if denial := DENIAL.search(text):
+            self._deny(*denial.groups())
+        elif REFUSAL.search(text):
             self._refused = text
-        if "permissions violation" in text.lower():
-            self._denied.append(text)
-            del self._denied[:-100]
+
+    def _deny(self, what: str, subject: str) -> None:
+        """Let nobody wait for what cannot come: a request that is denied has no other answer."""
+        if what == "subscription":
+            if self._inbox and subject == f"{self._inbox}.*".lower():
+                self._deaf = self._not_allowed("subscribe to", f"{self._inbox}.*")
+                self._forsake(self._deaf)
+            return
+        for subjects, fail in list(self._askers.values()):
+            for asked in subjects:
+                if asked.lower() == subject:
+                    fail(self._not_allowed("publish to", asked))
+
+    def _not_allowed(self, what: str, subject: str) -> AuthFailed:
+        return AuthFailed(f"{self._address.url}: not allowed to {what} {subject}")
+
+    @contextmanager
+    def asking(self, subjects: set[str], fail: Callable[[AuthFailed], None]) -> Generator[None]:
+        """Hear within a block that the server does not allow one of the subjects."""
+        self._number += 1
+        key = self._number
+        self._askers[key] = subjects, fail
+        try:
+            yield
+        finally:
+            del self._askers[key]
 
     async def _disconnected(self) -> None:
         if self._client is not None:
             logger.warning("connection lost", extra={"broker": self._address.url})
+        self._deaf = None
         self._forsake()
 
     async def _reconnected(self) -> None:
@@ -170,10 +210,11 @@ class Connection:
             logger.error("connection closed for good", extra={"broker": self._address.url})
         self._forsake()
 
-    def _forsake(self) -> None:
+    def _forsake(self, reason: BrokerError | None = None) -> None:
+        error = reason or OutcomeUnknown("the connection broke before the reply came")
         waiting, self._waiting = self._waiting, {}
         for pending, _ in waiting.values():
-            pending.fail(OutcomeUnknown("the connection broke before the reply came"))
+            pending.fail(error)
 
     def _answered(self, msg: Incoming) -> None:
         waiting = self._waiting.pop(msg.subject, None)
@@ -191,8 +232,14 @@ class Connection:
             await self._clock.sleep(0.0)
             raise
 
-    async def ask(self, messages: Sequence[Message]) -> list[Incoming]:
+    async def ask(
+        self, messages: Sequence[Message], ahead: Sequence[Message] = ()
+    ) -> list[Incoming]:
         """Publish messages and return the reply to each, in order.
+
+        Args:
+            messages: That are answered.
+            ahead: That go before them and are not.
 
         Raises:
             Unavailable: Nothing was sent.
@@ -203,14 +250,13 @@ class Connection:
             return []
         client, pending = await self._connected(), Pending(len(messages))
         subjects = [self._expect(pending, index) for index in range(len(messages))]
+        asked = {message.subject for message in (*ahead, *messages)}
+        sent = (*((message, "") for message in ahead), *zip(messages, subjects, strict=True))
         try:
-            with mapped():
-                await client.send(zip(messages, subjects, strict=True))
+            with mapped(), self.asking(asked, pending.fail):
+                await client.send(sent)
                 async with asyncio.timeout(self._address.timeout):
                     await pending.all_there
-        except OutcomeUnknown as error:
-            self._explain(messages, error)
-            raise
         finally:
             for reply in subjects:
                 self._waiting.pop(reply, None)
@@ -221,13 +267,6 @@ class Connection:
         subject = f"{self._inbox}.{self._number}"
         self._waiting[subject] = pending, index
         return subject
-
-    def _explain(self, messages: Sequence[Message], error: OutcomeUnknown) -> None:
-        """A request that is not allowed gets no reply: the reason comes another way."""
-        for message in messages:
-            for denied in self._denied:
-                if f'"{message.subject.lower()}"' in denied.lower():
-                    raise AuthFailed(denied) from error
 
     async def tell(self, messages: Sequence[Message]) -> None:
         """Publish what nobody answers.
@@ -269,9 +308,10 @@ class Connection:
 
         Raises:
             OutcomeUnknown: They did not all come.
+            AuthFailed: The server does not allow the question.
         """
         client: Any = await self._connected()
-        inbox = self.inbox()
+        inbox, subject = self.inbox(), f"$JS.API.{verb}"
         found: list[Msg] = []
         last: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -281,10 +321,14 @@ class Connection:
             elif not last.done():
                 last.set_result(None)
 
-        with mapped():
+        def fail(error: AuthFailed) -> None:
+            if not last.done():
+                last.set_exception(error)
+
+        with mapped(), self.asking({subject}, fail):
             subscription = await client.subscribe(inbox, cb=take)
             try:
-                await client.publish(f"$JS.API.{verb}", msgspec.json.encode(body), inbox)
+                await client.publish(subject, msgspec.json.encode(body), inbox)
                 async with asyncio.timeout(self._address.timeout):
                     await last
             finally:
@@ -342,5 +386,5 @@ def failure_of(reply: Reply) -> Failure | None:
 
 def _read(msg: Incoming) -> Reply:
     if not msg.data:
-        return {"error": {"code": int(msg.status or 0), "description": "nobody answers"}}
+        return {"error": {"code": int(msg.status or 0), "description": NOBODY}}
     return msgspec.json.decode(msg.data)

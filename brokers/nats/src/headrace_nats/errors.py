@@ -32,7 +32,7 @@ _KINDS: dict[int, type[BrokerError]] = {
     10077: Overloaded,  # maximum messages or bytes of the stream
     10167: Overloaded,  # too many requests
     10210: Overloaded,  # too many batches
-    10035: Unsupported,  # JetStream not enabled for account
+    10039: Unsupported,  # JetStream not enabled for account
     10076: Unsupported,  # JetStream not enabled
 }
 """By the server's error codes, as its `errors.json` lists them."""

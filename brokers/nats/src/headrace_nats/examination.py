@@ -126,7 +126,10 @@ def unreachable(error: BrokerError) -> Finding:
 
 def _no_jetstream(text: str) -> Finding:
     return Finding(
-        "JetStream", Verdict.REFUSED, text, "start the server with JetStream: nats-server -js"
+        "JetStream",
+        Verdict.REFUSED,
+        text,
+        "start the server with JetStream (nats-server -js), and let the account use it",
     )
 
 

@@ -98,6 +98,11 @@ class LeanClient(Client):
         await self._send_command(b"".join([_packed(message, reply) for message, reply in messages]))
         await self._flush_pending()
 
+    async def catch_up(self) -> None:
+        """Return when the server has heard all. The driver's `flush` alone overtakes what waits."""
+        await self._flush_pending(force_flush=True)
+        await self.flush()
+
 
 def _packed(message: Message, reply: str) -> bytes:
     data, subject = message.data, message.subject

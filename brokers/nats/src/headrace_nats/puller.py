@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 from nats.aio.subscription import Subscription
 
-from headrace.errors import BrokerError, Unavailable
+from headrace.errors import AuthFailed, BrokerError, Unavailable
 from headrace_nats.connection import NO_RESPONDERS
 from headrace_nats.errors import QueueLost
 from headrace_nats.lean import Incoming
@@ -97,6 +97,8 @@ class Puller:
         self._came = asyncio.Event()
         self._inbox = ""
         self._subscription: Subscription | None = None
+        self._asked: set[str] = set()
+        self._denials = ExitStack()
 
     async def take(self, limit: int, consumers: Sequence[str]) -> list[Delivered]:
         """Return what came before, or else what is there, from one after the other.
@@ -157,6 +159,7 @@ class Puller:
             with suppress(BrokerError):
                 await self._queue.connection.silence(self._subscription)
         self._subscription = None
+        self._denials.close()
 
     # asking
 
@@ -166,6 +169,7 @@ class Puller:
             self._inbox = connection.inbox()
             self._subscription = await connection.listen(f"{self._inbox}.*", self._heed)
             connection.on_reconnect.append(self._forsake)
+            self._denials.enter_context(connection.asking(self._asked, self._denied))
 
     def _waiting(self, consumer: str) -> Pull | None:
         pull = self._open.get(consumer)
@@ -180,6 +184,7 @@ class Puller:
         wish: dict[str, Any] = {"batch": batch}
         wish |= {"expires": int(wait * 1e9)} if wait else {"no_wait": True}
         verb = f"$JS.API.CONSUMER.MSG.NEXT.{self._queue.subjects.stream}.{consumer}"
+        self._asked.add(verb)
         try:
             await connection.send(verb, msgspec.json.encode(wish), f"{self._inbox}.{pull.number}")
         except BaseException:
@@ -232,6 +237,11 @@ class Puller:
         elif status in (CONFLICT, NO_RESPONDERS):
             pull.end(QueueLost(text))
             self._came.set()
+
+    def _denied(self, error: AuthFailed) -> None:
+        for pull in self._open.values():
+            pull.end(error)
+        self._came.set()
 
     def _forsake(self) -> None:
         """Whatever was asked before the connection broke is not answered any more."""

@@ -22,13 +22,14 @@ from headrace_nats.lean import Headers, Incoming, Message
 from headrace_nats.server_clock import ServerClock, moment_of
 from headrace_nats.stream import allowed, consumer_config, spec_of, stream_config
 from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, Subjects, consumer_of
-from headrace_nats.wire import Failure, PubAck, read_ack
+from headrace_nats.wire import PubAck, read_ack
 
 logger = logging.getLogger("headrace.nats")
 
 STREAM_IS_THERE = 10058
 """A stream of this name exists with another configuration."""
 
+NO_CONSUMER = 10014
 NOTHING_FOUND = 10037
 
 QUIET = 10.0
@@ -93,15 +94,23 @@ class NatsQueue:
         """
         stream = self.subjects.stream
         wanted = stream_config(self._address, self.subjects, self.spec, whole=self.moves_by_itself)
+        try:
+            # Looking needs fewer rights than creating.
+            reply = await self.connection.api(f"STREAM.INFO.{stream}")
+        except QueueLost:
+            reply = await self._create(wanted)
+        self._verify(reply["config"], wanted)
+        self._replicas = reply["config"]["num_replicas"]
+        await self._declare_consumers()
+
+    async def _create(self, wanted: dict[str, Any]) -> Any:
+        """Create the stream, or return what somebody else has created meanwhile."""
+        stream = self.subjects.stream
         [reply] = await self.connection.call([(f"STREAM.CREATE.{stream}", wanted)])
         failure = failure_of(reply)
         if failure and failure.err_code != STREAM_IS_THERE:
             raise translate(failure)
-        if failure:
-            reply = await self.connection.api(f"STREAM.INFO.{stream}")
-        self._verify(reply["config"], wanted)
-        self._replicas = reply["config"]["num_replicas"]
-        await self._declare_consumers()
+        return await self.connection.api(f"STREAM.INFO.{stream}") if failure else reply
 
     def _verify(self, held: dict[str, Any], wanted: dict[str, Any]) -> None:
         spec, told = self.spec, spec_of(held)
@@ -129,31 +138,49 @@ class NatsQueue:
             consumer_config(DELAYED_COUNTER, subjects.all(Kind.DELAYED), lease),
             consumer_config(DEAD_COUNTER, subjects.all(Kind.DEAD), lease),
         ]
-        replies = await self.connection.call(
-            [
-                (
-                    f"CONSUMER.CREATE.{subjects.stream}.{one['name']}.{one['filter_subject']}",
-                    {"stream_name": subjects.stream, "config": one, "action": "create"},
-                )
-                for one in configs
-            ]
-        )
+        missing: list[dict[str, Any]] = []
+        for one, info in zip(configs, await self._consumers(configs), strict=True):
+            if info is None:
+                missing.append(one)
+            else:
+                self._verify_consumer(one, info)
+        await self._create_consumers(missing)
+
+    async def _consumers(self, configs: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
+        """Return what the server has for each consumer, `None` if there is none of its name."""
+        verb = f"CONSUMER.INFO.{self.subjects.stream}"
+        found: list[dict[str, Any] | None] = []
+        for reply in await self.connection.call(
+            [(f"{verb}.{one['name']}", None) for one in configs]
+        ):
+            failure = failure_of(reply)
+            if failure and failure.err_code != NO_CONSUMER:
+                raise translate(failure)
+            found.append(None if failure else reply["config"])
+        return found
+
+    async def _create_consumers(self, configs: Sequence[dict[str, Any]]) -> None:
+        stream, requests = self.subjects.stream, list[tuple[str, Any]]()
+        for one in configs:
+            verb = f"CONSUMER.CREATE.{stream}.{one['name']}.{one['filter_subject']}"
+            requests.append((verb, {"stream_name": stream, "config": one, "action": "create"}))
+        replies = await self.connection.call(requests)
         for one, reply in zip(configs, replies, strict=True):
             if failure := failure_of(reply):
-                await self._verify_consumer(one, failure)
+                # Somebody else may have been faster.
+                [held] = await self._consumers([one])
+                if held is None:
+                    raise translate(failure)
+                self._verify_consumer(one, held)
 
-    async def _verify_consumer(self, wanted: dict[str, Any], failure: Failure) -> None:
+    def _verify_consumer(self, wanted: dict[str, Any], held: dict[str, Any]) -> None:
         """Accept a consumer that somebody has set up otherwise, but not its lease."""
         stream, name = self.subjects.stream, wanted["name"]
-        try:
-            info = await self.connection.api(f"CONSUMER.INFO.{stream}.{name}")
-        except QueueLost:
-            raise translate(failure) from None
         for field in ("ack_wait", "filter_subject", "ack_policy"):
-            if info["config"].get(field) != wanted[field]:
+            if held.get(field) != wanted[field]:
                 message = (
-                    f"consumer {name!r} of stream {stream!r} has {field}="
-                    f"{info['config'].get(field)}, not {wanted[field]}: its users must agree"
+                    f"consumer {name!r} of stream {stream!r} has {field}={held.get(field)}, "
+                    f"not {wanted[field]}: its users must agree"
                 )
                 raise ConfigMismatch(message)
 
@@ -246,8 +273,10 @@ class NatsQueue:
             await self.restore(error)
             return await self._publish(messages)
 
-    async def _publish(self, messages: Sequence[Message]) -> list[PubAck]:
-        acks = [_ack(reply) for reply in await self.connection.ask(messages)]
+    async def _publish(
+        self, messages: Sequence[Message], ahead: Sequence[Message] = ()
+    ) -> list[PubAck]:
+        acks = [_ack(reply) for reply in await self.connection.ask(messages, ahead)]
         for ack in acks:
             if ack.error is not None:
                 failure = translate(ack.error)
@@ -310,8 +339,7 @@ class NatsQueue:
             structs.replace(message, headers=(message.headers or {}) | _part(batch, number, last))
             for number, message in enumerate(messages, 1)
         ]
-        await self.connection.tell(parts[:-1])
-        [ack] = await self._publish(parts[-1:])
+        [ack] = await self._publish(parts[-1:], parts[:-1])
         return ack
 
     async def _publish_in_turn(self, messages: Sequence[Message]) -> PubAck:

@@ -1,0 +1,186 @@
+"""A job is written where it goes before its old copy goes: what is lost in between does no harm."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from msgspec import structs
+
+from brokers.nats.tests.conftest import Connect, job
+from headrace.broker import QueueSpec
+from headrace.ids import new_id
+from headrace.job import JobInfo, JobState, Lease
+from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
+from headrace_nats import NatsBroker
+from headrace_nats.ending import Place, again, dead, end_of, moved, over
+from headrace_nats.lean import Message
+from headrace_nats.queue import NatsQueue
+from headrace_nats.wire import token_of
+from tests.servers import NatsServer
+
+LEASE = 1.0
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def name() -> str:
+    return new_id()
+
+
+@pytest.fixture
+async def broker(node: NatsServer, connect: Connect, name: str) -> NatsBroker:
+    opened = await connect(node.url)
+    await opened.declare(QueueSpec(name=name, lease=LEASE, lanes=1))
+    return opened
+
+
+def queue_of(broker: NatsBroker, name: str) -> NatsQueue:
+    return broker._services[name]._queue
+
+
+async def state_of(broker: NatsBroker, name: str, job_id: str) -> JobInfo:
+    [info] = await broker.lookup(name, [job_id])
+    assert info is not None
+    return info
+
+
+async def leased(broker: NatsBroker, name: str, worker: str = "w") -> Lease:
+    """Enqueue a job and claim it."""
+    job_id = new_id()
+    await broker.enqueue(name, [job(job_id)], batch=job_id)
+    [lease] = await broker.claim(name, worker, 1, 2.0)
+    assert lease.id == job_id
+    return lease
+
+
+async def write(broker: NatsBroker, name: str, message: Message) -> None:
+    """Write what a worker writes before it acknowledges, as if it had died then."""
+    [ack] = await queue_of(broker, name).publish([message])
+    assert ack.error is None
+
+
+async def claimed_in_turn(broker: NatsBroker, name: str, seconds: float) -> list[Lease]:
+    """Return what another worker gets in so many seconds."""
+    return await broker.claim(name, "other", 10, seconds)
+
+
+async def test_a_job_whose_result_was_written_is_not_started_again(
+    broker: NatsBroker, name: str
+) -> None:
+    lease, queue = await leased(broker, name), queue_of(broker, name)
+    end = end_of(lease, JobState.SUCCEEDED, b"42", await queue.latest() + 60.0)
+    await write(broker, name, over(queue.subjects, lease, end, 60.0))
+    assert await claimed_in_turn(broker, name, 3 * LEASE) == []
+    info = await state_of(broker, name, lease.id)
+    assert (info.state, info.result) == (JobState.SUCCEEDED, b"42")
+    stats = await broker.stats(name)
+    assert (sum(stats.ready), stats.running) == (0, 0)
+
+
+async def test_a_result_whose_acknowledgement_was_lost_is_settled_by_the_next_try(
+    broker: NatsBroker, name: str
+) -> None:
+    lease, queue = await leased(broker, name), queue_of(broker, name)
+    end = end_of(lease, JobState.SUCCEEDED, b"42", await queue.latest() + 60.0)
+    await write(broker, name, over(queue.subjects, lease, end, 60.0))
+    await broker.settle([Done(lease, b"42", 60.0)])
+    assert (await broker.stats(name)).running == 0
+    assert (await state_of(broker, name, lease.id)).result == b"42"
+
+
+async def test_a_death_that_was_written_is_not_died_twice(broker: NatsBroker, name: str) -> None:
+    lease, queue = await leased(broker, name), queue_of(broker, name)
+    outcome = Dead(lease, "why", b"", 1, b"failure", 60.0)
+    await write(broker, name, dead(queue.subjects, outcome, await queue.latest() + 60.0))
+    assert await claimed_in_turn(broker, name, 3 * LEASE) == []
+    assert (await state_of(broker, name, lease.id)).state is JobState.DEAD
+    assert [letter.id for letter in await broker.dead(name)] == [lease.id]
+    assert (await broker.stats(name)).running == 0
+
+
+async def test_a_delayed_retry_that_was_written_runs_once(broker: NatsBroker, name: str) -> None:
+    lease, queue = await leased(broker, name), queue_of(broker, name)
+    later = Reschedule(lease, 4 * LEASE, 1, b"m")
+    await write(broker, name, again(queue, later, await queue.latest()))
+    assert await claimed_in_turn(broker, name, 2 * LEASE) == []
+    [retry] = await claimed_in_turn(broker, name, 5 * LEASE)
+    assert (retry.id, retry.attempt, retry.deliveries) == (lease.id, 1, 1)
+    assert await broker.settle([Done(retry, b"42", 60.0)]) == [True]
+    assert await claimed_in_turn(broker, name, 2 * LEASE) == []
+    assert (await state_of(broker, name, lease.id)).result == b"42"
+
+
+@pytest.mark.parametrize("kind", ["retry", "delayed retry", "release", "death"])
+async def test_a_worker_that_lost_its_lease_changes_nothing(
+    broker: NatsBroker, name: str, kind: str
+) -> None:
+    lost = await leased(broker, name)
+    [lease] = await claimed_in_turn(broker, name, 3 * LEASE)
+    assert (lease.id, lease.deliveries) == (lost.id, 2)
+    late: dict[str, Outcome] = {
+        "retry": Reschedule(lost, 0.0, 1, b""),
+        "delayed retry": Reschedule(lost, 60.0, 1, b""),
+        "release": Release(lost),
+        "death": Dead(lost, "why", b"", 1, None, 60.0),
+    }
+    assert await broker.settle([late[kind]]) == [False]
+    assert await broker.settle([Done(lease, b"42", 60.0)]) == [True]
+    assert (await state_of(broker, name, lost.id)).result == b"42"
+    assert await broker.dead(name) == []
+
+
+async def test_a_late_result_counts_and_ends_the_copy_that_another_worker_has(
+    node: NatsServer, broker: NatsBroker, connect: Connect, name: str
+) -> None:
+    second = await connect(node.url)
+    await second.declare(QueueSpec(name=name, lease=LEASE, lanes=1))
+    lost = await leased(broker, name)
+    [lease] = await second.claim(name, "other", 1, 3 * LEASE)
+    assert lease.id == lost.id
+    assert await broker.settle([Done(lost, b"first", 60.0)]) == [True]
+    assert await second.settle([Done(lease, b"second", 60.0)]) == [False]
+    assert (await state_of(second, name, lost.id)).result == b"first"
+    assert await second.claim(name, "other", 1, 2 * LEASE) == []
+
+
+async def test_of_two_results_for_one_copy_the_first_counts(
+    node: NatsServer, broker: NatsBroker, connect: Connect, name: str
+) -> None:
+    second = await connect(node.url)
+    await second.declare(QueueSpec(name=name, lease=LEASE, lanes=1))
+    lost = await leased(broker, name)
+    [lease] = await second.claim(name, "other", 1, 3 * LEASE)
+    answers = await asyncio.gather(
+        broker.settle([Done(lost, b"first", 60.0)]), second.settle([Done(lease, b"second", 60.0)])
+    )
+    assert sorted(yes for [yes] in answers) == [False, True]
+    winner = b"first" if answers[0][0] else b"second"
+    assert (await state_of(broker, name, lost.id)).result == winner
+
+
+async def test_jobs_that_may_have_killed_their_workers_are_handed_out_one_by_one(
+    node: NatsServer, connect: Connect, name: str
+) -> None:
+    broker = await connect(node.url)
+    await broker.declare(QueueSpec(name=name, lease=30.0, lanes=1))
+    ids = {new_id() for _ in range(3)}
+    await broker.enqueue(name, [job(one) for one in ids], batch=new_id())
+    queue = queue_of(broker, name)
+    for lease in await broker.claim(name, "w", 3, 2.0):
+        # As if two workers had died with it.
+        copy = structs.replace(token_of(lease).copy, deliveries=2)
+        place = Place(lease.priority, lease.id, token_of(lease).seq)
+        await write(broker, name, moved(queue, place, copy, 0.0))
+    await broker.enqueue(name, [job("innocent")], batch=new_id())
+    met: set[str] = set()
+    for turn in range(3):
+        leases = await broker.claim(name, "w", 10, 5.0)
+        suspects = [lease for lease in leases if lease.deliveries == 3]
+        assert len(suspects) == 1
+        assert ("innocent" in [lease.id for lease in leases]) == (turn == 0)
+        met.add(suspects[0].id)
+        outcomes = [Done(lease) for lease in leases]
+        assert await broker.settle(outcomes) == [True] * len(leases)
+    assert met == ids
