@@ -76,6 +76,27 @@ async def test_a_message_that_is_no_job_ends_as_a_dead_letter_and_stops_nobody(
     assert (await broker.stats(queue)).running == 0
 
 
+async def test_notes_that_others_wrote_stop_nobody(
+    node: NatsServer, broker: NatsBroker, queue: str
+) -> None:
+    subjects = Subjects("headrace", queue)
+    await broker.enqueue(queue, [job("a")], batch="1")
+    notes = [subjects.mark("a"), subjects.key("k"), f"{subjects.root}.x.0.b"]
+    async with node.client() as driver:
+        for subject in (*notes, f"{subjects.root}.s.0.c", f"{subjects.root}.r.1.d"):
+            await driver.jetstream().publish(subject, b"hello")
+    infos = await broker.lookup(queue, ["a", "b", "c", "d"])
+    states = [info and info.state for info in infos]
+    assert states == [JobState.QUEUED, JobState.DEAD, None, JobState.QUEUED]
+    assert await broker.cancel(queue, ["c", "d"]) == [Cancelled.NOT_FOUND, Cancelled.REMOVED]
+    assert await broker.enqueue(queue, [job("e", unique="k"), job("c")], batch="2") == [None] * 2
+    leases = await broker.claim(queue, "w", 10, 1.0)
+    assert {lease.id for lease in leases} == {"a", "e", "c"}
+    [letter] = await broker.dead(queue)
+    assert (letter.id, letter.body) == ("b", b"hello")
+    assert await broker.redrive(queue, [letter.id]) == 1
+
+
 async def test_an_empty_message_is_let_go(node: NatsServer, broker: NatsBroker, queue: str) -> None:
     async with node.client() as driver:
         await driver.jetstream().publish(f"headrace.{queue}.r.0.foreign", b"")

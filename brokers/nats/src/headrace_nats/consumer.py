@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-from msgspec import DecodeError, structs
+from msgspec import structs
 
 from headrace.broker import FAIR_EVERY
 from headrace.errors import BrokerError
@@ -22,7 +22,7 @@ from headrace_nats.puller import Delivered, Puller
 from headrace_nats.queue import NatsQueue
 from headrace_nats.settlement import ACK, Settlement
 from headrace_nats.subjects import Kind, consumer_of
-from headrace_nats.wire import Copy, Token, read_copy, token_of
+from headrace_nats.wire import Token, read_copy, token_of
 
 LONGEST_PULL = 1.0
 """Seconds for which a pull waits at most: how long closing can take."""
@@ -113,7 +113,7 @@ class Consumer:
     async def _leases(self, found: Sequence[Delivered]) -> list[Lease]:
         """Return what may start, and do with the rest what is to be done with it."""
         await self._drop([one for one in found if not one.data])
-        leases = [lease for one in found if one.data and (lease := self._lease(one)) is not None]
+        leases = [self._lease(one) for one in found if one.data]
         await self._take_over([lease for lease in leases if _is_abandoned(lease)])
         fresh = [lease for lease in leases if not _is_abandoned(lease)]
         ended = await self._ended(fresh)
@@ -122,12 +122,8 @@ class Consumer:
             fresh = [lease for lease in fresh if lease.id not in ended]
         return await self._apart(fresh)
 
-    def _lease(self, one: Delivered) -> Lease | None:
-        try:
-            copy = read_copy(one.data)
-        except DecodeError:
-            # Not one of ours; as a job that no task can read it goes its way to the dead letters.
-            copy = Copy("", one.data)
+    def _lease(self, one: Delivered) -> Lease:
+        copy = read_copy(one.data)
         return Lease(
             self._queue.spec.name,
             one.job_id,
@@ -264,8 +260,7 @@ class Consumer:
 
     async def _give_back_left_over(self) -> None:
         found = [one for one in self._puller.left_over() if one.data]
-        leases = [lease for one in found if (lease := self._lease(one)) is not None]
-        await self._give_back(leases)
+        await self._give_back([self._lease(one) for one in found])
 
     def _errand(self, call: Coroutine[Any, Any, Any]) -> None:
         self._keep(asyncio.create_task(call, name="headrace-nats-errand"))

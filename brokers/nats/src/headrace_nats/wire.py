@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import DecodeError, Struct
 
 from headrace.job import JobState, Lease
 
@@ -148,33 +148,47 @@ def encode(note: Note) -> bytes:
     return _encode(note)
 
 
-def read_copy(data: bytes) -> Copy:
-    """Read a message of a job.
+# What somebody else has published where notes lie stops nobody.
 
-    Raises:
-        DecodeError: It is none.
-    """
-    return _copy(data)
+
+def read_copy(data: bytes) -> Copy:
+    """Read a message of a job; one that is none goes, as no task can read it, to the dead."""
+    try:
+        return _copy(data)
+    except DecodeError:
+        return Copy("", data)
 
 
 def read_over(data: bytes) -> Over:
-    """Read how a job ended."""
-    return _over(data)
+    """Read how a job ended; what is no such note is forgotten already."""
+    try:
+        return _over(data)
+    except DecodeError:
+        return Over("", JobState.CANCELLED, 0, None, 0.0)
 
 
 def read_letter(data: bytes) -> Letter:
-    """Read a dead letter."""
-    return _letter(data)
+    """Read a dead letter; what is none is its body."""
+    try:
+        return _letter(data)
+    except DecodeError:
+        return Letter(Copy("", data), "not a dead letter", 0, None, 0.0)
 
 
 def read_key(data: bytes) -> Key:
-    """Read who holds a unique key."""
-    return _key(data)
+    """Read who holds a unique key; of what is no such note, nobody any more."""
+    try:
+        return _key(data)
+    except DecodeError:
+        return Key("", 0.0)
 
 
 def read_mark(data: bytes) -> Mark:
-    """Read a wish to cancel."""
-    return _mark(data)
+    """Read a wish to cancel; what is none means no job of ours."""
+    try:
+        return _mark(data)
+    except DecodeError:
+        return Mark("")
 
 
 def read_ack(data: bytes) -> PubAck:
