@@ -24,8 +24,8 @@ from headrace_nats.settlement import ACK, Settlement
 from headrace_nats.subjects import Kind, consumer_of
 from headrace_nats.wire import Token, read_copy, token_of
 
-LONGEST_PULL = 1.0
-"""Seconds for which a pull waits at most: how long closing can take."""
+LONGEST_PULL = 0.5
+"""Seconds for which a pull waits at most: how long closing can take, and seeing a resume."""
 
 KEEP = 0.2
 """Seconds for which a job that came too late is kept for the next claim before it goes back."""
