@@ -6,8 +6,9 @@ from msgspec import Struct, structs
 
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Release, Reschedule
+from headrace_nats.fences import fence, following, forgotten_after
 from headrace_nats.lean import Headers, Message
-from headrace_nats.queue import NatsQueue, fence, following, forgotten_after
+from headrace_nats.queue import NatsQueue
 from headrace_nats.server_clock import ServerClock, written
 from headrace_nats.subjects import Kind, Subjects
 from headrace_nats.wire import Copy, Letter, Over, encode, token_of

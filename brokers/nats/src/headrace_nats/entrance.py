@@ -11,10 +11,11 @@ from headrace.errors import Overloaded, Rejected
 from headrace.ids import is_valid_id
 from headrace.job import NewJob
 from headrace_nats.ending import Place, delayed
+from headrace_nats.fences import fence
 from headrace_nats.keys import Keys
 from headrace_nats.lean import Message
 from headrace_nats.presence import find, origin_of
-from headrace_nats.queue import NatsQueue, fence
+from headrace_nats.queue import NatsQueue
 from headrace_nats.subjects import Kind
 from headrace_nats.wire import Copy, encode
 

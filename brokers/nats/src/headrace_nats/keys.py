@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from headrace.errors import Overloaded
+from headrace_nats.fences import forgotten_after
 from headrace_nats.lean import Headers, Message
 from headrace_nats.presence import find, is_live, kind_of, origin_of
-from headrace_nats.queue import NatsQueue, forgotten_after
+from headrace_nats.queue import NatsQueue
 from headrace_nats.subjects import Kind
 from headrace_nats.wire import Copy, Key, encode, read_key
 

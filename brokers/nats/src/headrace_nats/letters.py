@@ -8,10 +8,11 @@ from msgspec import structs
 
 from headrace.ids import is_valid_id
 from headrace.job import DeadJob
+from headrace_nats.fences import fence
 from headrace_nats.keys import Keys
 from headrace_nats.lean import Message
 from headrace_nats.marks import Marks
-from headrace_nats.queue import NatsQueue, Stored, fence, stored_message
+from headrace_nats.queue import NatsQueue, Stored, stored_message
 from headrace_nats.subjects import Kind, parse
 from headrace_nats.wire import Letter, encode, read_letter
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from headrace_nats.fences import forgotten_after
 from headrace_nats.lean import Message
-from headrace_nats.queue import NatsQueue, forgotten_after
+from headrace_nats.queue import NatsQueue
 from headrace_nats.wire import Mark, encode, read_mark
 
 UNDER_WAY = 60.0

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from headrace_nats.errors import QueueLost
+from headrace_nats.fences import fence
 from headrace_nats.lean import Message
 from headrace_nats.puller import Delivered, Puller
-from headrace_nats.queue import NatsQueue, fence
+from headrace_nats.queue import NatsQueue
 from headrace_nats.subjects import DELAYED_COUNTER, Kind
 from headrace_nats.wire import Copy, encode, read_copy
 

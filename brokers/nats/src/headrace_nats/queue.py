@@ -6,7 +6,6 @@ import asyncio
 import base64
 import logging
 from collections.abc import Mapping, Sequence
-from math import ceil
 from typing import Any
 
 from msgspec import Struct, structs
@@ -18,7 +17,8 @@ from headrace.ids import new_id
 from headrace_nats.address import Address
 from headrace_nats.connection import Connection, failure_of
 from headrace_nats.errors import QueueLost, translate
-from headrace_nats.lean import Headers, Incoming, Message
+from headrace_nats.fences import part_of_batch
+from headrace_nats.lean import Incoming, Message
 from headrace_nats.server_clock import ServerClock, moment_of
 from headrace_nats.stream import allowed, consumer_config, spec_of, stream_config
 from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, Subjects, consumer_of
@@ -336,7 +336,9 @@ class NatsQueue:
     async def _publish_batch(self, messages: Sequence[Message]) -> PubAck:
         batch, last = new_id(), len(messages)
         parts = [
-            structs.replace(message, headers=(message.headers or {}) | _part(batch, number, last))
+            structs.replace(
+                message, headers=(message.headers or {}) | part_of_batch(batch, number, last)
+            )
             for number, message in enumerate(messages, 1)
         ]
         [ack] = await self._publish(parts[-1:], parts[:-1])
@@ -365,33 +367,6 @@ class NatsQueue:
     async def earliest(self) -> float:
         """Return a moment that the server's clock has reached, in seconds since the epoch."""
         return (await self.now()).earliest(self.connection.now())
-
-
-def fence(seq: int, subject: str) -> Headers:
-    """Let a write pass only if the last message of a subject is this one; 0: if there is none."""
-    return {
-        "Nats-Expected-Last-Subject-Sequence": str(seq),
-        "Nats-Expected-Last-Subject-Sequence-Subject": subject,
-    }
-
-
-def following(seq: int) -> Headers:
-    """Let a write pass only if the last message of its own subject is this one.
-
-    It does not take the old message away (`Nats-Rollup` would): a server that purges a subject also
-    forgets which messages of its lane are to be delivered again, until their next lease is over.
-    """
-    return {"Nats-Expected-Last-Subject-Sequence": str(seq)}
-
-
-def forgotten_after(seconds: float) -> Headers:
-    """Let the server drop a message some time after so many seconds: it counts whole ones."""
-    return {"Nats-TTL": str(ceil(seconds) + 1), "Nats-Rollup": "sub"}
-
-
-def _part(batch: str, number: int, last: int) -> Headers:
-    headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
-    return headers | {"Nats-Batch-Commit": "1"} if number == last else headers
 
 
 def stored_message(msg: Msg) -> Stored:

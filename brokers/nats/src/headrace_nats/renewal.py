@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from headrace.broker import Held
 from headrace.job import Lease
+from headrace_nats.fences import fence, forgotten_after
 from headrace_nats.lean import Message
-from headrace_nats.queue import NatsQueue, fence, forgotten_after
+from headrace_nats.queue import NatsQueue
 from headrace_nats.settlement import Settlement
 from headrace_nats.subjects import Kind
 from headrace_nats.wire import token_of

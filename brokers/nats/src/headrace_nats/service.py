@@ -12,6 +12,7 @@ from headrace.outcome import Outcome
 from headrace_nats.consumer import Consumer
 from headrace_nats.counting import control, stats
 from headrace_nats.entrance import Entrance
+from headrace_nats.fences import fence, forgotten_after
 from headrace_nats.keys import Keys
 from headrace_nats.lean import Message
 from headrace_nats.letters import Letters
@@ -19,7 +20,7 @@ from headrace_nats.lookups import Lookups
 from headrace_nats.marks import UNDER_WAY, Marks
 from headrace_nats.mover import Mover
 from headrace_nats.presence import find, is_live, origin_of
-from headrace_nats.queue import NatsQueue, Stored, fence, forgotten_after
+from headrace_nats.queue import NatsQueue, Stored
 from headrace_nats.renewal import renew
 from headrace_nats.settlement import Settlement
 from headrace_nats.subjects import Kind, consumer_of, parse

@@ -10,10 +10,11 @@ from headrace.errors import BrokerError, Rejected
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
 from headrace_nats.ending import again, dead, end_of, is_expired, over
+from headrace_nats.fences import fence, following
 from headrace_nats.keys import Keys
 from headrace_nats.lean import Message
 from headrace_nats.marks import Marks
-from headrace_nats.queue import NatsQueue, Stored, fence, following
+from headrace_nats.queue import NatsQueue, Stored
 from headrace_nats.subjects import Kind
 from headrace_nats.wire import Over, read_copy, token_of
 

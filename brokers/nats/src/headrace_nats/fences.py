@@ -1,0 +1,34 @@
+"""Headers: what the server is to see to when it writes a message."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from headrace_nats.lean import Headers
+
+
+def fence(seq: int, subject: str) -> Headers:
+    """Let a write pass only if the last message of a subject is this one; 0: if there is none."""
+    return {
+        "Nats-Expected-Last-Subject-Sequence": str(seq),
+        "Nats-Expected-Last-Subject-Sequence-Subject": subject,
+    }
+
+
+def following(seq: int) -> Headers:
+    """Let a write pass only if the last message of its own subject is this one.
+
+    It does not take the old message away (`Nats-Rollup` would): a server that purges a subject also
+    forgets which messages of its lane are to be delivered again, until their next lease is over.
+    """
+    return {"Nats-Expected-Last-Subject-Sequence": str(seq)}
+
+
+def forgotten_after(seconds: float) -> Headers:
+    """Let the server drop a message some time after so many seconds: it counts whole ones."""
+    return {"Nats-TTL": str(ceil(seconds) + 1), "Nats-Rollup": "sub"}
+
+
+def part_of_batch(batch: str, number: int, last: int) -> Headers:
+    headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+    return headers | {"Nats-Batch-Commit": "1"} if number == last else headers
