@@ -29,6 +29,7 @@ def forgotten_after(seconds: float) -> Headers:
     return {"Nats-TTL": str(ceil(seconds) + 1), "Nats-Rollup": "sub"}
 
 
-def part_of_batch(batch: str, number: int, last: int) -> Headers:
+def in_batch(batch: str, number: int, last: int) -> Headers:
+    """Let a write pass only together with the others of its batch, which the last one commits."""
     headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
     return headers | {"Nats-Batch-Commit": "1"} if number == last else headers

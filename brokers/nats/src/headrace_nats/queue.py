@@ -17,7 +17,7 @@ from headrace.ids import new_id
 from headrace_nats.address import Address
 from headrace_nats.connection import Connection, failure_of
 from headrace_nats.errors import QueueLost, translate
-from headrace_nats.fences import part_of_batch
+from headrace_nats.fences import in_batch
 from headrace_nats.lean import Incoming, Message
 from headrace_nats.server_clock import ServerClock, moment_of
 from headrace_nats.stream import allowed, consumer_config, spec_of, stream_config
@@ -337,7 +337,7 @@ class NatsQueue:
         batch, last = new_id(), len(messages)
         parts = [
             structs.replace(
-                message, headers=(message.headers or {}) | part_of_batch(batch, number, last)
+                message, headers=(message.headers or {}) | in_batch(batch, number, last)
             )
             for number, message in enumerate(messages, 1)
         ]
