@@ -23,7 +23,7 @@ async def renew(queue: NatsQueue, settlement: Settlement, leases: Sequence[Lease
     which it was. So a note is written beside it, which passes only while the message is there.
     """
     sent = queue.connection.now()
-    live = [lease for lease in leases if lease.deadline > sent]
+    live = [one for one in leases if one.deadline > sent and not token_of(one).settled]
     if not live:
         return [Held.LOST] * len(leases)
     await queue.connection.ask([Message(token_of(lease).reply, IN_PROGRESS) for lease in live])
@@ -35,7 +35,8 @@ async def renew(queue: NatsQueue, settlement: Settlement, leases: Sequence[Lease
     marked = await settlement.marked(ours) if ours else set[str]()
     answers: list[Held] = []
     for lease in leases:
-        if lease.deadline <= sent or token_of(lease).seq not in held:
+        token = token_of(lease)
+        if lease.deadline <= sent or token.settled or token.seq not in held:
             answers.append(Held.LOST)
             continue
         lease.deadline = sent + queue.spec.lease

@@ -41,6 +41,16 @@ class Settlement:
 
     async def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """End deliveries; see `Broker.settle`."""
+        is_open = [not token_of(outcome.lease).settled for outcome in outcomes]
+        left = [outcome for outcome, yes in zip(outcomes, is_open, strict=True) if yes]
+        counts = iter(await self._settle(left) if left else ())
+        answers = [yes and next(counts) for yes in is_open]
+        for outcome, yes in zip(outcomes, answers, strict=True):
+            token = token_of(outcome.lease)
+            token.settled = token.settled or yes
+        return answers
+
+    async def _settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         final = await self._final(outcomes)
         messages = await self._messages(final)
         counts = await self._write(final, messages)

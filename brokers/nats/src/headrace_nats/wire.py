@@ -101,18 +101,21 @@ class Mark(Struct, frozen=True, array_like=True, gc=False):
 Note: TypeAlias = Copy | Over | Letter | Key | Mark
 
 
-class Token(Struct, frozen=True, gc=False):
+class Token(Struct, gc=False):
     """What a lease means to the broker.
 
     Attributes:
         seq: The message that is leased.
         reply: Where to acknowledge it.
         copy: What it held.
+        settled: Whether an outcome was recorded. In a cluster the message may be there a moment
+            longer, and would let another one pass.
     """
 
     seq: int
     reply: str
     copy: Copy
+    settled: bool = False
 
 
 class Failure(Struct, frozen=True, gc=False):
