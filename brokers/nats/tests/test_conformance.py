@@ -28,6 +28,7 @@ class TestOneServer(BrokerConformance):
         return rig_of(node.url)
 
 
+@pytest.mark.cluster
 class TestThreeServers(BrokerConformance):
     """Every stream is kept three times, and any of the servers may answer."""
 

@@ -68,30 +68,23 @@ class Lookups:
                     await self._queue.connection.silence(subscription)
 
     async def _ask(self, ids: Sequence[str]) -> list[JobInfo | None]:
+        if not ids:
+            return []
         found: dict[str, list[Stored]] = {job_id: [] for job_id in ids}
         for start in range(0, len(ids), BATCH):
             for stored in await self._all(ids[start : start + BATCH]):
                 found[parse(stored.subject)[2]].append(stored)
-        earliest = await self._queue.earliest() if ids else 0.0
-        infos = {job_id: told(job_id, kept, earliest) for job_id, kept in found.items()}
-        missing = [job_id for job_id, info in infos.items() if info is None]
-        if missing and self._queue.is_replicated:
-            infos |= await self._ask_leader(missing, earliest)
-        return [infos[job_id] for job_id in ids]
+        earliest = await self._queue.earliest()
+        return [told(job_id, found[job_id], earliest) for job_id in ids]
 
     async def _all(self, ids: Sequence[str]) -> list[Stored]:
-        wish = {"multi_last": [self._queue.subjects.anywhere(job_id) for job_id in ids]}
-        verb = f"DIRECT.GET.{self._queue.subjects.stream}"
-        return [stored_message(msg) for msg in await self._queue.connection.collect(verb, wish)]
-
-    async def _ask_leader(self, ids: Sequence[str], earliest: float) -> dict[str, JobInfo | None]:
-        """Ask again: any server answers the other question, and it may not know the newest jobs."""
+        """Ask the leader where there are others: they may not know the newest of a job."""
         subjects = [self._queue.subjects.anywhere(job_id) for job_id in ids]
-        found = await self._queue.get(subjects)
-        return {
-            job_id: told(job_id, [stored], earliest) if stored is not None else None
-            for job_id, stored in zip(ids, found, strict=True)
-        }
+        if self._queue.is_replicated:
+            return [stored for stored in await self._queue.get(subjects) if stored is not None]
+        verb = f"DIRECT.GET.{self._queue.subjects.stream}"
+        found = await self._queue.connection.collect(verb, {"multi_last": subjects})
+        return [stored_message(msg) for msg in found]
 
 
 def _is_answer(infos: Sequence[JobInfo | None]) -> bool:
