@@ -11,11 +11,13 @@ from headrace_nats import NatsBroker
 from tests.servers import NatsCluster, NatsServer, free_port
 
 
-def rig_of(url: str) -> Rig:
+def rig_of(url: str, lag: float = 0.0) -> Rig:
     return Rig(
         connect=lambda: NatsBroker(url),
         lease=1.5,
         patience=0.3,
+        lag=lag,
+        sweeps=False,
         examples=5,
         unreachable=lambda: NatsBroker(f"nats://user:secret@127.0.0.1:{free_port()}?timeout=0.5"),
         secret="secret",
@@ -38,4 +40,4 @@ class TestThreeServers(BrokerConformance):
 
     @pytest.fixture
     def rig(self, cluster: NatsCluster) -> Rig:
-        return rig_of(f"{cluster.url}?replicas=3")
+        return rig_of(f"{cluster.url}?replicas=3", lag=0.3)

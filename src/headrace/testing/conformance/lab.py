@@ -33,6 +33,10 @@ class Rig:
             lose one by accident.
         patience: Seconds for which a claim waits for jobs that must come. 0 where nothing takes
             time.
+        lag: Seconds for which the servers of a cluster may know less than the one that answered
+            last.
+        sweeps: Whether `maintain` finds the leases that ran out. Where the server finds them by
+            itself, a cancelled job is over when it would be handed out again, not before.
         examples: How many random histories the model is checked against.
         secret: A password that stands in the broker's URL and that no finding may show, `""` if it
             needs none.
@@ -44,6 +48,8 @@ class Rig:
     advance: Callable[[float], Awaitable[None]] = SystemClock().sleep
     lease: float = 2.0
     patience: float = 2.0
+    lag: float = 0.0
+    sweeps: bool = True
     examples: int = 20
     secret: str = ""
     unreachable: Callable[[], Broker] | None = None
@@ -134,7 +140,7 @@ class Lab:
         """Make sure that nothing is known of jobs, if the broker can tell; it may lag behind."""
         if Capability.EXACT_LOOKUP not in self.broker.capabilities:
             return
-        until = self.broker.clock.monotonic() + self.rig.patience
+        until = self.broker.clock.monotonic() + self.rig.lag
         infos = await self.broker.lookup(self.queue, job_ids)
         while any(infos) and self.broker.clock.monotonic() < until:
             infos = await self.broker.lookup(self.queue, job_ids)

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from headrace.broker import Capability, Held, QueueSpec
+from headrace.broker import Held, QueueSpec
 from headrace.ids import new_id
 from headrace.job import JobState, Lease, NewJob
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
@@ -148,8 +148,7 @@ class BrokerMachine(RuleBasedStateMachine):
         """Let time pass: a little, or so much that leases run out and delays are over."""
         self._do(self.lab.advance(share * self.lab.rig.lease))
         self._do(self.lab.broker.maintain(self.lab.queue, "worker-of-the-lab"))
-        if Capability.RUNNING_STATE in self.lab.broker.capabilities:
-            # Others see that a lease ran out when they hand the job out again, not before.
+        if self.lab.rig.sweeps:
             self.ledger.lapsed(self._now)
 
     @invariant()
