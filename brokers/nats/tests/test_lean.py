@@ -115,3 +115,24 @@ async def test_who_listens_no_more_hears_no_more(client: LeanClient) -> None:
     await other.wait(1)
     assert ear.heard == []
     assert len(client._handlers) == 1
+
+
+async def test_what_is_sent_on_a_connection_that_is_cut_fails_before_the_driver_notices(
+    client: LeanClient,
+) -> None:
+    cut(client)
+    assert client.is_connected
+    with pytest.raises(ConnectionResetError):
+        await client.send([(Message("a", b"x"), "")])
+
+
+async def test_a_connection_that_is_cut_can_be_closed(client: LeanClient) -> None:
+    await client.send([(Message("a", b"x"), "")])
+    cut(client)
+    await client.close()
+    assert client.is_closed
+
+
+def cut(client: LeanClient) -> None:
+    driver: Any = client
+    driver._transport._io_writer.transport.abort()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import nats.aio.client
@@ -53,12 +54,32 @@ class Client(nats.aio.client.Client):
         await self._error_cb(error)
         await self._process_op_err(error)
 
+    async def _flush_pending(self, force_flush: bool = False) -> Any:  # noqa: FBT001, FBT002
+        if self.is_connected and self._is_cut:
+            message = "the connection is cut, and the driver has not noticed yet"
+            raise ConnectionResetError(message)
+        return await super()._flush_pending(force_flush)
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002
+        if self._is_cut:
+            self._pending, self._pending_data_size = [], 0
+        await super()._close(status, do_cbs)
+
     async def _attempt_reconnect(self) -> None:
         # The driver would wait for the other end to agree, which may be gone.
         self._abort()
         await super()._attempt_reconnect()
 
     def _abort(self) -> None:
-        writer: Any = getattr(self._transport, "_io_writer", None)
-        if writer is not None:
-            writer.transport.abort()
+        if self._wire is not None:
+            self._wire.abort()
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether nothing can be written: uvloop has an error of its own for who tries."""
+        return self._wire is not None and self._wire.is_closing()
+
+    @property
+    def _wire(self) -> asyncio.WriteTransport | None:
+        writer: asyncio.StreamWriter | None = getattr(self._transport, "_io_writer", None)
+        return writer.transport if writer is not None else None

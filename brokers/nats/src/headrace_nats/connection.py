@@ -377,6 +377,10 @@ class Connection:
         """Return the moment, by the client's clock."""
         return self._clock.monotonic()
 
+    async def pause(self, seconds: float) -> None:
+        """Wait, by the client's clock."""
+        await self._clock.sleep(seconds)
+
 
 def failure_of(reply: Reply) -> Failure | None:
     """Return the error in an answer of the API, if it is one."""

@@ -66,18 +66,22 @@ class Consumer:
 
     async def claim(self, limit: int, wait: float) -> list[Lease]:
         """Lease jobs; see `Broker.claim`. What a cancelled call had taken is given back."""
-        until = self._queue.connection.now() + wait
+        until = self._now + wait
         self._claiming += 1
         try:
             while True:
                 leases = await self._finish(self._claim_now(limit))
-                left = until - self._queue.connection.now()
+                left = until - self._now
                 if leases or left <= 0:
                     return leases
                 await self._wait(min(left, self._longest_pull))
         finally:
             self._claiming -= 1
             self._arrived()
+
+    @property
+    def _now(self) -> float:
+        return self._queue.connection.now()
 
     @property
     def _longest_pull(self) -> float:
@@ -100,7 +104,13 @@ class Consumer:
             except QueueLost as error:
                 await self._queue.restore(error)
                 return []
-            return await self._leases(found) if found else []
+            live = [one for one in found if one.asked_at + self._queue.spec.lease > self._now]
+            try:
+                return await self._leases(live) if live else []
+            except BrokerError:
+                # None was handed out: what was done with some of them is seen at the next try.
+                self._puller.put_back(live)
+                raise
 
     def _in_turn(self) -> list[str]:
         """Begin at lane 0, but every so often at each of the others in turn."""
@@ -114,7 +124,8 @@ class Consumer:
         """Return what may start, and do with the rest what is to be done with it."""
         await self._drop([one for one in found if not one.data])
         leases = [self._lease(one) for one in found if one.data]
-        await self._take_over([lease for lease in leases if _is_abandoned(lease)])
+        # Whoever claims next gets those of workers that are gone.
+        await self._rewrite([lease for lease in leases if _is_abandoned(lease)])
         fresh = [lease for lease in leases if not _is_abandoned(lease)]
         ended = await self._ended(fresh)
         if ended:
@@ -140,10 +151,6 @@ class Consumer:
     async def _drop(self, found: Sequence[Delivered]) -> None:
         """Let go of what only marks an end."""
         await self._queue.connection.tell([Message(one.reply, ACK) for one in found])
-
-    async def _take_over(self, leases: Sequence[Lease]) -> None:
-        """Write abandoned jobs anew; whoever claims next gets them."""
-        await self._rewrite(leases)
 
     async def _rewrite(self, leases: Sequence[Lease], due: float = 0.0) -> None:
         """Put jobs back as they were before this delivery.

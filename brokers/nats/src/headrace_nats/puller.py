@@ -98,7 +98,7 @@ class Puller:
         self._inbox = ""
         self._subscription: Subscription | None = None
         self._asked: set[str] = set()
-        self._denials = ExitStack()
+        self._bonds = ExitStack()
 
     async def take(self, limit: int, consumers: Sequence[str]) -> list[Delivered]:
         """Return what came before, or else what is there, from one after the other.
@@ -147,6 +147,10 @@ class Puller:
         """Whether something came that nobody has taken."""
         return bool(self._stock)
 
+    def put_back(self, found: Sequence[Delivered]) -> None:
+        """Keep messages for the next who takes some."""
+        self._stock.extendleft(reversed(found))
+
     def left_over(self) -> list[Delivered]:
         """Take what came and nobody wanted."""
         return self._from_stock(len(self._stock))
@@ -159,7 +163,7 @@ class Puller:
             with suppress(BrokerError):
                 await self._queue.connection.silence(self._subscription)
         self._subscription = None
-        self._denials.close()
+        self._bonds.close()
 
     # asking
 
@@ -169,7 +173,8 @@ class Puller:
             self._inbox = connection.inbox()
             self._subscription = await connection.listen(f"{self._inbox}.*", self._heed)
             connection.on_reconnect.append(self._forsake)
-            self._denials.enter_context(connection.asking(self._asked, self._denied))
+            self._bonds.callback(connection.on_reconnect.remove, self._forsake)
+            self._bonds.enter_context(connection.asking(self._asked, self._denied))
 
     def _waiting(self, consumer: str) -> Pull | None:
         pull = self._open.get(consumer)
