@@ -45,3 +45,33 @@ def split_url(url: str) -> SplitResult:
         message = f"a broker URL begins with a scheme, as in memory://, not {redact_url(url)!r}"
         raise InvalidURL(message)
     return parts
+
+
+def split_hosts(netloc: str, default_port: int) -> tuple[tuple[str, int], ...]:
+    """Return the names and ports of a list such as `a,b:6380,[::1]`; without a name, `localhost`.
+
+    Raises:
+        ValueError: It is no such list; the message says why.
+    """
+    texts = netloc.split(",")
+    if len(texts) > 1 and not all(texts):
+        message = "there is a comma without a host"
+        raise ValueError(message)
+    return tuple(_host(text, default_port) for text in texts)
+
+
+def _host(text: str, default_port: int) -> tuple[str, int]:
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        port = port.removeprefix(":")
+    else:
+        host, _, port = text.partition(":")
+    return host or "localhost", _port(port) if port else default_port
+
+
+def _port(text: str) -> int:
+    # Nothing longer is a port, and a very long number could not even be read.
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) <= 0xFFFF):
+        message = "port is a number from 1 to 65535"
+        raise ValueError(message)
+    return int(text)

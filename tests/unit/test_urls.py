@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace import InvalidURL, redact_url
-from headrace.urls import split_url
+from headrace.urls import split_hosts, split_url
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,34 @@ def test_what_is_no_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(InvalidURL) as caught:
         split_url(url)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("netloc", "hosts"),
+    [
+        ("", (("localhost", 1),)),
+        ("h", (("h", 1),)),
+        (":2", (("localhost", 2),)),
+        ("a,b:65535,[::1],[::1]:3", (("a", 1), ("b", 65535), ("::1", 1), ("::1", 3))),
+    ],
+)
+def test_hosts_have_a_name_and_a_port(netloc: str, hosts: tuple[tuple[str, int], ...]) -> None:
+    assert split_hosts(netloc, 1) == hosts
+
+
+@pytest.mark.parametrize(
+    ("netloc", "why"),
+    [
+        ("a,,b", "comma without a host"),
+        ("a,", "comma without a host"),
+        ("h:0", "port is a number"),
+        ("h:65536", "port is a number"),
+        ("h:x", "port is a number"),
+        ("h:²", "port is a number"),
+        ("[::1]2x", "port is a number"),
+        (f"h:{'9' * 5000}", "port is a number"),
+    ],
+)
+def test_what_is_no_list_of_hosts_is_refused(netloc: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        split_hosts(netloc, 1)

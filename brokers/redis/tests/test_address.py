@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.pretty import pretty_repr
 
 from headrace import InvalidURL
 from headrace_redis import RedisBroker
@@ -70,6 +71,9 @@ def test_a_url_says_where_the_server_is(url: str, expected: dict[str, Any]) -> N
         ("http://u:hunter2@h", "the schemes are redis, rediss"),
         ("redis://u:hunter2@h:port", "port is a number"),
         ("redis://u:hunter2@h:70000", "port is a number"),
+        ("redis://u:hunter2@h:0", "port is a number"),
+        (f"redis://u:hunter2@h:{'9' * 5000}", "port is a number"),
+        ("redis+cluster://u:hunter2@h,,k", "comma without a host"),
         ("redis://u:hunter2@[::1]6379x", "port is a number"),
         ("redis://u:hunter2@h/x", "db is a number"),
         ("redis://u:hunter2@h/-1", "db is a number"),
@@ -107,7 +111,7 @@ def test_no_password_ever_shows(head: str, tail: str, rest: str, scheme: str) ->
     shown = ""
     try:
         address = parse_address(f"{scheme}://user:{head}hunter2{tail}@{rest}")
-        shown = f"{address!r} {address.url}"
+        shown = f"{address!r} {address.url} {pretty_repr(address)}"
     except InvalidURL as error:
         shown = str(error)
     assert "hunter2" not in shown.replace(rest, "") or "hunter2" in rest
@@ -124,4 +128,6 @@ def test_any_password_fits_into_a_url(username: str, password: str) -> None:
 def test_what_is_shown_of_a_broker_is_its_redacted_url() -> None:
     broker = RedisBroker("redis://user:hunter2@h:6379/0?prefix=shop")
     assert repr(broker) == "<RedisBroker redis://***@h:6379/0?prefix=***>"
-    assert "hunter2" not in repr(parse_address("redis://user:hunter2@h"))
+    address = parse_address("redis://user:hunter2@h")
+    assert "hunter2" not in repr(address)
+    assert "hunter2" not in pretty_repr(address)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from headrace.durations import seconds
 from headrace.errors import InvalidOption, InvalidURL
 from headrace.ids import is_valid_id
-from headrace.urls import redact_url, split_url
+from headrace.urls import redact_url, split_hosts, split_url
 
 DEFAULT_PORT = 4222
 
@@ -99,9 +99,8 @@ def _address(url: str, parts: SplitResult) -> Address:
     userinfo, _, netloc = parts.netloc.rpartition("@")
     fields = {name: _OPTIONS[name](name, text) for name, text in options.items()}
     fields |= _user(userinfo)
-    address = Address(
-        url=redact_url(url), hosts=_hosts(netloc), tls=parts.scheme == "tls", **fields
-    )
+    fields["hosts"] = split_hosts(netloc, DEFAULT_PORT)
+    address = Address(url=redact_url(url), tls=parts.scheme == "tls", **fields)
     _refuse_contradictions(address)
     return address
 
@@ -132,31 +131,6 @@ def _refuse_contradictions(address: Address) -> None:
     if (address.tls_cert is None) is not (address.tls_key is None):
         message = "tls_cert and tls_key go together"
         raise ValueError(message)
-
-
-def _hosts(netloc: str) -> tuple[tuple[str, int], ...]:
-    texts = netloc.split(",")
-    if len(texts) > 1 and not all(texts):
-        message = "there is a comma without a host"
-        raise ValueError(message)
-    return tuple(_host(text) for text in texts)
-
-
-def _host(text: str) -> tuple[str, int]:
-    if text.startswith("["):
-        host, _, port = text[1:].partition("]")
-        port = port.removeprefix(":")
-    else:
-        host, _, port = text.partition(":")
-    return host or "localhost", _port(port) if port else DEFAULT_PORT
-
-
-def _port(text: str) -> int:
-    # Nothing longer is a port, and a very long number could not even be read.
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) <= 0xFFFF):
-        message = "port is a number from 1 to 65535"
-        raise ValueError(message)
-    return int(text)
 
 
 def _prefix(name: str, text: str) -> str:

@@ -159,15 +159,13 @@ class Consumer:
             leases: Of the jobs.
             due: When they come again, by the server's clock.
         """
-        writes: dict[int, Message] = {}
-        subjects: dict[int, str] = {}
+        writes: list[tuple[Lease, Message]] = []
         for lease in leases:
             token = token_of(lease)
             copy = structs.replace(token.copy, deliveries=lease.deliveries - 1)
             place = Place(lease.priority, lease.id, token.seq)
-            writes[token.seq] = moved(self._queue, place, copy, due)
-            subjects[token.seq] = self._queue.subjects.of(Kind.READY, lease.priority, lease.id)
-        await self._queue.supersede(writes, subjects)
+            writes.append((lease, moved(self._queue, place, copy, due)))
+        await self._queue.supersede(writes)
         # Also those that were refused: something newer is there of them.
         await self._queue.connection.tell([Message(token_of(one).reply, ACK) for one in leases])
 
@@ -178,7 +176,7 @@ class Consumer:
         marked = await self._settlement.marked(leases) if leases else set[str]()
         ended: dict[str, Ended | None] = dict.fromkeys(marked, JobState.CANCELLED)
         if any(token_of(lease).copy.expires is not None for lease in leases):
-            clock, now = await self._queue.now(), self._queue.connection.now()
+            clock, now = await self._queue.now(), self._now
             for lease in leases:
                 if is_expired(token_of(lease).copy, clock, now):
                     ended.setdefault(lease.id, JobState.EXPIRED)
@@ -214,19 +212,14 @@ class Consumer:
 
     async def _apart(self, leases: list[Lease]) -> list[Lease]:
         """Keep one suspect at most, and put the others aside."""
-        now = self._queue.connection.now()
-        self._suspects = {s: one for s, one in self._suspects.items() if one.deadline > now}
-        aside: list[Lease] = []
-        for lease in leases:
-            if lease.deliveries >= SUSPECT:
-                if self._suspects:
-                    aside.append(lease)
-                else:
-                    self._suspects[token_of(lease).seq] = lease
+        self._suspects = {s: one for s, one in self._suspects.items() if one.deadline > self._now}
+        suspects = [one for one in leases if one.deliveries >= SUSPECT]
+        chosen = [] if self._suspects else suspects[:1]
+        aside = {token_of(one).seq: one for one in suspects[len(chosen) :]}
         if aside:
-            due = await self._queue.latest() + ASIDE
-            await self._rewrite(aside, due)
-        return [lease for lease in leases if lease not in aside]
+            await self._rewrite(list(aside.values()), await self._queue.latest() + ASIDE)
+        self._suspects |= {token_of(one).seq: one for one in chosen}
+        return [lease for lease in leases if token_of(lease).seq not in aside]
 
     def forget(self, leases: Sequence[Lease]) -> None:
         """Say that leases are settled or lost."""

@@ -27,7 +27,7 @@ def over(
         headers: The fence; `None`: the message that is leased.
     """
     if headers is None:
-        headers = fence(token_of(lease).seq, subjects.of(Kind.READY, lease.priority, lease.id))
+        headers = fence(token_of(lease).seq, subjects.leased(lease))
     subject = subjects.of(Kind.OVER, lease.priority, lease.id)
     return Message(subject, encode(end), forgotten_after(ttl) | headers)
 
@@ -115,7 +115,7 @@ def dead(subjects: Subjects, outcome: Dead, until: float) -> Message:
     token = token_of(lease)
     copy = structs.replace(token.copy, attempt=outcome.attempt, meta=outcome.meta)
     letter = Letter(copy, outcome.reason, lease.deliveries, outcome.result, until)
-    ready = subjects.of(Kind.READY, lease.priority, lease.id)
+    ready = subjects.leased(lease)
     subject = subjects.of(Kind.DEAD, lease.priority, lease.id)
     return Message(subject, encode(letter), {"Nats-Rollup": "sub"} | fence(token.seq, ready))
 

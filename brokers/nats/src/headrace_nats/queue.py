@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct, structs
@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from headrace.broker import QueueSpec
 from headrace.errors import BrokerError, ConfigMismatch, Unavailable
 from headrace.ids import new_id
+from headrace.job import Lease
 from headrace_nats.address import Address
 from headrace_nats.connection import Connection, failure_of
 from headrace_nats.errors import QueueLost, translate
@@ -22,7 +23,7 @@ from headrace_nats.lean import Incoming, Message
 from headrace_nats.server_clock import ServerClock, moment_of
 from headrace_nats.stream import allowed, consumer_config, spec_of, stream_config
 from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, Subjects, consumer_of
-from headrace_nats.wire import PubAck, read_ack
+from headrace_nats.wire import PubAck, read_ack, token_of
 
 logger = logging.getLogger("headrace.nats")
 
@@ -292,28 +293,26 @@ class NatsQueue:
                     raise failure
         return acks
 
-    async def supersede(
-        self, writes: Mapping[int, Message], subjects: Mapping[int, str]
-    ) -> set[int]:
-        """Publish messages that are fenced by messages of the stream.
+    async def supersede(self, writes: Sequence[tuple[Lease, Message]]) -> set[int]:
+        """Publish messages, each fenced by the copy of a job that was leased.
 
         Servers in a cluster refuse a write also when another one under the same fence is under way,
         whatever becomes of that one. So a refusal is looked into.
 
         Args:
-            writes: By the number of the message that must be the last of its subject.
-            subjects: Where that message lies.
+            writes: With the lease of each; none twice.
 
         Returns:
-            The numbers of those that are stored.
+            The numbers of the copies of those that are stored.
         """
         stored: set[int] = set()
-        left: dict[int, Message] = dict(writes)
+        left: dict[int, tuple[Lease, Message]]
+        left = {token_of(lease).seq: (lease, message) for lease, message in writes}
         for _ in range(TRIES):
-            acks = await self.publish(list(left.values()))
+            acks = await self.publish([message for _, message in left.values()])
             stored |= {seq for seq, ack in zip(left, acks, strict=True) if ack.error is None}
             refused = [seq for seq in left if seq not in stored]
-            found = await self.get([subjects[seq] for seq in refused])
+            found = await self.get([self.subjects.leased(left[seq][0]) for seq in refused])
             left = {
                 seq: left[seq]
                 for seq, one in zip(refused, found, strict=True)

@@ -10,7 +10,6 @@ from headrace_nats.fences import fence, forgotten_after
 from headrace_nats.lean import Message
 from headrace_nats.queue import NatsQueue
 from headrace_nats.settlement import Settlement
-from headrace_nats.subjects import Kind
 from headrace_nats.wire import token_of
 
 IN_PROGRESS = b"+WPI"
@@ -27,10 +26,7 @@ async def renew(queue: NatsQueue, settlement: Settlement, leases: Sequence[Lease
     if not live:
         return [Held.LOST] * len(leases)
     await queue.connection.ask([Message(token_of(lease).reply, IN_PROGRESS) for lease in live])
-    held = await queue.supersede(
-        {token_of(lease).seq: _note(queue, lease) for lease in live},
-        {token_of(lease).seq: _where(queue, lease) for lease in live},
-    )
+    held = await queue.supersede([(lease, _note(queue, lease)) for lease in live])
     ours = [lease for lease in live if token_of(lease).seq in held]
     marked = await settlement.marked(ours) if ours else set[str]()
     answers: list[Held] = []
@@ -45,9 +41,7 @@ async def renew(queue: NatsQueue, settlement: Settlement, leases: Sequence[Lease
 
 
 def _note(queue: NatsQueue, lease: Lease) -> Message:
-    headers = forgotten_after(queue.spec.lease) | fence(token_of(lease).seq, _where(queue, lease))
-    return Message(queue.subjects.beat(lease.id), b"", headers)
-
-
-def _where(queue: NatsQueue, lease: Lease) -> str:
-    return queue.subjects.of(Kind.READY, lease.priority, lease.id)
+    subjects = queue.subjects
+    still_ours = fence(token_of(lease).seq, subjects.leased(lease))
+    headers = forgotten_after(queue.spec.lease) | still_ours
+    return Message(subjects.beat(lease.id), b"", headers)

@@ -140,24 +140,19 @@ class Settlement:
         self, outcomes: Sequence[Outcome], messages: Sequence[Message | None]
     ) -> list[bool]:
         """Write what becomes of jobs, and tell what passed its fence, or needs none."""
-        writes: dict[int, Message] = {}
-        subjects: dict[int, str] = {}
+        writes: dict[int, tuple[Lease, Message]] = {}
         twice: list[int] = []
         for index, (outcome, message) in enumerate(zip(outcomes, messages, strict=True)):
             seq = token_of(outcome.lease).seq
             if seq in writes:
                 twice.append(index)
             elif message is not None:
-                writes[seq] = message
-                subjects[seq] = self._where(outcome.lease)
-        passed = await self._queue.supersede(writes, subjects) if writes else set[int]()
+                writes[seq] = outcome.lease, message
+        passed = await self._queue.supersede(list(writes.values())) if writes else set[int]()
         return [
             index not in twice and (message is None or token_of(outcome.lease).seq in passed)
             for index, (outcome, message) in enumerate(zip(outcomes, messages, strict=True))
         ]
-
-    def _where(self, lease: Lease) -> str:
-        return self._queue.subjects.of(Kind.READY, lease.priority, lease.id)
 
     async def _let_go(
         self, outcomes: Sequence[Outcome], messages: Sequence[Message | None], counts: list[bool]
@@ -187,14 +182,14 @@ class Settlement:
 
     async def _is_gone(self, lease: Lease) -> bool:
         """Tell whether a copy went although the word of it came late."""
-        [stored] = await self._queue.get([self._where(lease)])
+        [stored] = await self._queue.get([self._queue.subjects.leased(lease)])
         return stored is None or not _is_same_copy(stored, lease)
 
     async def _finish_elsewhere(self, outcome: Done) -> bool:
         """End a job whose lease is lost, if the copy that another worker has is not settled."""
         lease = outcome.lease
         token, subjects = token_of(lease), self._queue.subjects
-        subject = self._where(lease)
+        subject = subjects.leased(lease)
         [stored] = await self._queue.get([subject])
         if stored is None or not _is_same_copy(stored, lease):
             return False

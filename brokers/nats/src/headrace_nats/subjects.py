@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from hashlib import blake2b
 
+from headrace.job import Lease
+
 
 class Kind(StrEnum):
     """Where a job is: the third token of its subject."""
@@ -39,6 +41,10 @@ class Subjects:
     def of(self, kind: Kind, lane: int, job_id: str) -> str:
         """Where a job is kept."""
         return f"{self.root}.{kind}.{lane}.{job_id}"
+
+    def leased(self, lease: Lease) -> str:
+        """Where a job is kept while somebody has it."""
+        return self.of(Kind.READY, lease.priority, lease.id)
 
     def anywhere(self, job_id: str) -> str:
         """Matches a job wherever it is."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 from headrace.durations import seconds
 from headrace.errors import InvalidOption, InvalidURL
 from headrace.ids import is_valid_id
-from headrace.urls import redact_url, split_url
+from headrace.urls import redact_url, split_hosts, split_url
 
 DEFAULT_PORT = 6379
 SENTINEL_PORT = 26379
@@ -96,6 +96,10 @@ class Address(Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"<Address {self.url}>"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # Rich, which shows local variables in tracebacks, would show every field.
+        return [("url", self.url)]
+
 
 def parse_address(url: str) -> Address:
     """Understand a broker URL.
@@ -155,7 +159,7 @@ def _place(kind: Kind, netloc: str, path: str, db_is_given: bool) -> dict[str, A
             raise ValueError(message)
         return {"path": unquote(path)}
     default = SENTINEL_PORT if kind is Kind.SENTINEL else DEFAULT_PORT
-    fields: dict[str, Any] = {"hosts": tuple(_host(text, default) for text in netloc.split(","))}
+    fields: dict[str, Any] = {"hosts": split_hosts(netloc, default)}
     if kind is Kind.SERVER and len(fields["hosts"]) > 1:
         message = "one server has one host: redis+sentinel:// and redis+cluster:// take more"
         raise ValueError(message)
@@ -171,15 +175,6 @@ def _place(kind: Kind, netloc: str, path: str, db_is_given: bool) -> dict[str, A
         message = f"what is {steps[0] if steps else 'a database in a cluster'!r}?"
         raise ValueError(message)
     return fields
-
-
-def _host(text: str, default: int) -> tuple[str, int]:
-    if text.startswith("["):
-        host, _, port = text[1:].partition("]")
-        port = port.removeprefix(":")
-    else:
-        host, _, port = text.partition(":")
-    return host or "localhost", _number("port", port) if port else default
 
 
 def _number(name: str, text: str) -> int:
