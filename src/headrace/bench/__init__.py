@@ -1,0 +1,1 @@
+"""What a broker carries: workloads, measured fairly, and reports that say how."""
