@@ -7,11 +7,12 @@ import asyncio
 import pytest
 from msgspec import structs
 
-from brokers.nats.tests.conftest import Connect, job
+from brokers.nats.tests.conftest import Connect
 from headrace.broker import QueueSpec
 from headrace.ids import new_id
 from headrace.job import JobInfo, JobState, Lease
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
+from headrace.testing.conformance.lab import job
 from headrace_nats import NatsBroker
 from headrace_nats.ending import Place, again, dead, end_of, moved, over
 from headrace_nats.lean import Message
