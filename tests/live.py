@@ -14,9 +14,10 @@ from headrace.broker import Broker
 from headrace.ids import new_id
 from tests.ledger import Ledger
 
+T = TypeVar("T")
 B = TypeVar("B", bound=Broker)
 
-Connect: TypeAlias = Callable[[str], Awaitable[B]]
+Connect: TypeAlias = Callable[[str], Awaitable[T]]
 Make: TypeAlias = Callable[..., Queue]
 Working: TypeAlias = Callable[..., AbstractAsyncContextManager[Worker]]
 

@@ -1,4 +1,4 @@
-"""From a broker URL to an address: what the brokers on servers have in common."""
+"""From a broker URL to an address: what brokers on servers have in common."""
 
 from __future__ import annotations
 
@@ -22,9 +22,21 @@ class BrokerAddress(Struct, frozen=True, kw_only=True):
 
     Attributes:
         url: Redacted.
+        tls: Whether to insist on TLS. Certificates are always verified.
+        tls_ca: File of certificate authorities; `None`: those of the system.
+        tls_cert: File of the client's certificate.
+        tls_key: File of the client's key.
+        timeout: Seconds to wait for a connection, and for an answer.
+        prefix: What all names that the broker gives on the server begin with.
     """
 
     url: str
+    tls: bool = False
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    timeout: float = 5.0
+    prefix: str = "headrace"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.url}>"

@@ -29,12 +29,6 @@ class Address(BrokerAddress, frozen=True, kw_only=True):
         token: Stands alone.
         creds: File with the JWT and the seed of a user.
         nkey: File with the seed of a user.
-        tls: Whether to insist on TLS. Certificates are always verified.
-        tls_ca: File of certificate authorities; `None`: those of the system.
-        tls_cert: File of the client's certificate.
-        tls_key: File of the client's key.
-        timeout: Seconds to wait for a connection, and for an answer.
-        prefix: What all streams and subjects begin with.
         replicas: On how many servers of a cluster a queue that is declared is kept.
         storage: Where it is kept: `file` or `memory`.
         window: Seconds for which it knows a message again that it has stored.
@@ -46,12 +40,6 @@ class Address(BrokerAddress, frozen=True, kw_only=True):
     token: str | None = None
     creds: str | None = None
     nkey: str | None = None
-    tls: bool = False
-    tls_ca: str | None = None
-    tls_cert: str | None = None
-    tls_key: str | None = None
-    timeout: float = 5.0
-    prefix: str = "headrace"
     replicas: int = 1
     storage: str = "file"
     window: float = 120.0

@@ -55,12 +55,6 @@ class Address(BrokerAddress, frozen=True, kw_only=True):
         password: For the server.
         sentinel_username: For the sentinels.
         sentinel_password: For the sentinels.
-        tls: Whether to speak TLS. Certificates are always verified.
-        tls_ca: File of certificate authorities; `None`: those of the system.
-        tls_cert: File of the client's certificate.
-        tls_key: File of the client's key.
-        timeout: Seconds to wait for a connection, and for an answer.
-        prefix: What all keys begin with.
         track: Whether the server keeps an index of jobs by their ids.
     """
 
@@ -73,12 +67,6 @@ class Address(BrokerAddress, frozen=True, kw_only=True):
     password: str | None = None
     sentinel_username: str | None = None
     sentinel_password: str | None = None
-    tls: bool = False
-    tls_ca: str | None = None
-    tls_cert: str | None = None
-    tls_key: str | None = None
-    timeout: float = 5.0
-    prefix: str = "headrace"
     track: bool = True
 
 
