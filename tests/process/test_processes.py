@@ -47,12 +47,12 @@ queue = Queue("pretend://here")
 
 @queue.task
 async def work(seconds: float) -> None:
-    print("started", flush=True)
+    print("started\\n", end="", flush=True)  # in one write: the workers share the pipe
     await asyncio.sleep(seconds)
 
 @queue.task
 async def blocked() -> None:
-    print("started", flush=True)
+    print("started\\n", end="", flush=True)
     threading.Event().wait()
 
 JOBS = {
