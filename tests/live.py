@@ -1,20 +1,31 @@
-"""Fixtures for tests on real servers, in real time: a queue with a task, and a worker beside it."""
+"""For tests on real servers, in real time: a queue with a task, a worker beside it, brokers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeAlias
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, TypeAlias, TypeVar
 
 import pytest
 
 from headrace import Queue, RetryPolicy, Worker, current_job
+from headrace.broker import Broker
 from headrace.ids import new_id
 from tests.ledger import Ledger
 
+T = TypeVar("T")
+B = TypeVar("B", bound=Broker)
+
+Connect: TypeAlias = Callable[[str], Awaitable[T]]
 Make: TypeAlias = Callable[..., Queue]
 Working: TypeAlias = Callable[..., AbstractAsyncContextManager[Worker]]
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Run on the event loop that workers run on."""
+    return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture
@@ -68,6 +79,24 @@ def working() -> Working:
                 await running
 
     return work
+
+
+@asynccontextmanager
+async def connecting(broker_of: Callable[[str], B]) -> AsyncGenerator[Connect[B]]:
+    """Give what returns opened brokers, and close them in the end, those that did not open too.
+
+    Args:
+        broker_of: Makes a broker from its URL.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def opened(url: str) -> B:
+            broker = broker_of(url)
+            stack.push_async_callback(broker.close)
+            await broker.open()
+            return broker
+
+        yield opened
 
 
 class Held:

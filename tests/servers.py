@@ -195,7 +195,7 @@ class NatsServer(Server):
         binary: What to run.
         folder: Where it keeps its files: its configuration, its log and what it stores.
         options: Of its configuration, such as `max_payload=2048` or
-            `jetstream={"sync_interval": "always"}`.
+            `jetstream={"sync_interval": "always"}`; `jetstream=None`: without it.
 
     Attributes:
         name: What it calls itself, its own among all servers.
@@ -306,7 +306,9 @@ class NatsServer(Server):
 
     def _configure(self) -> None:
         """Write its configuration: JSON is understood."""
-        jetstream = {"store_dir": str(self.folder), **self.options.get("jetstream", {})}
+        jetstream = self.options.get("jetstream", {})
+        if jetstream is not None:
+            jetstream = {"store_dir": str(self.folder), **jetstream}
         settings: dict[str, Any] = {
             "server_name": self.name,
             "listen": f"127.0.0.1:{self.port}",

@@ -26,7 +26,6 @@ from headrace.urls import split_url
 T = TypeVar("T")
 
 URL_VARIABLE = "HEADRACE_TEST_URL"
-ENTRY_POINT = "shared = tests.shared_broker:SharedBroker"
 
 
 class Server:

@@ -38,9 +38,10 @@ def split_url(url: str) -> SplitResult:
     """
     try:
         parts = urlsplit(url)
-    except ValueError as error:
+    except ValueError:
         message = f"not a broker URL: {redact_url(url)}"
-        raise InvalidURL(message) from error
+        # What was wrong with it may be told with the user name and the password.
+        raise InvalidURL(message) from None
     if not parts.scheme or "://" not in url:
         message = f"a broker URL begins with a scheme, as in memory://, not {redact_url(url)!r}"
         raise InvalidURL(message)

@@ -14,6 +14,7 @@ from headrace import Queue
 from headrace.cli.main import main
 from headrace.testing import FaultyBroker
 from tests.cli import shop as shop_module
+from tests.distribution import install
 
 Command: TypeAlias = Callable[..., Result]
 
@@ -33,12 +34,8 @@ def untouched_logging() -> Iterator[None]:
 @pytest.fixture
 def plugins(tmp_path: Path) -> Path:
     """A folder with a distribution whose brokers are found by `shop://…` and `away://…`."""
-    package = tmp_path / "shop_broker-1.0.dist-info"
-    package.mkdir()
-    (package / "METADATA").write_text("Name: shop-broker\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text(
-        "[headrace.brokers]\nshop = tests.cli.shop:connect\naway = tests.cli.shop:disconnect\n"
-    )
+    makers = {"shop": "tests.cli.shop:connect", "away": "tests.cli.shop:disconnect"}
+    install(tmp_path, "shop-broker", **makers)
     return tmp_path
 
 

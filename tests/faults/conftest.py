@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,15 +11,16 @@ import pytest
 
 from headrace.broker import Broker
 from headrace.plugins import broker_from_url
+from tests import live
 from tests.faults.site import KINDS, Site, kind_of
-from tests.live import ledger, make, name, working
+from tests.live import anyio_backend, connecting, ledger, make, name, working
 from tests.proxy import Proxy
 from tests.servers import free_port
 
-__all__ = ["ledger", "make", "name", "working"]
+__all__ = ["anyio_backend", "ledger", "make", "name", "working"]
 
 Start: TypeAlias = Callable[..., Site]
-Connect: TypeAlias = Callable[[str], Awaitable[Broker]]
+Connect: TypeAlias = live.Connect[Broker]
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -63,19 +64,5 @@ async def proxy(site: Site) -> AsyncIterator[Proxy]:
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
     """Return opened brokers, and close them behind the test."""
-    brokers: list[Broker] = []
-
-    async def opened(url: str) -> Broker:
-        brokers.append(broker_from_url(url))
-        await brokers[-1].open()
-        return brokers[-1]
-
-    yield opened
-    for broker in brokers:
-        await broker.close()
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Run on the event loop that workers run on."""
-    return "asyncio", {"use_uvloop": True}
+    async with connecting(broker_from_url) as connect:
+        yield connect

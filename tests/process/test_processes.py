@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from tests.distribution import install
+
 BROKER = """
 import os
 from headrace import AuthFailed, MemoryBroker
@@ -49,12 +51,12 @@ queue = Queue("pretend://here", lease=3600)
 
 @queue.task
 async def work(seconds: float) -> None:
-    print("started", flush=True)
+    print("started\\n", end="", flush=True)  # in one write: the workers share the pipe
     await asyncio.sleep(seconds)
 
 @queue.task
 async def blocked() -> None:
-    print("started", flush=True)
+    print("started\\n", end="", flush=True)
     threading.Event().wait()
 
 JOBS = {
@@ -145,12 +147,7 @@ class Service:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "app.py").write_text(textwrap.dedent(APP))
     (tmp_path / "pretend.py").write_text(textwrap.dedent(BROKER))
-    distribution = tmp_path / "pretend-1.dist-info"
-    distribution.mkdir()
-    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: pretend\nVersion: 1\n")
-    (distribution / "entry_points.txt").write_text(
-        "[headrace.brokers]\npretend = pretend:PretendBroker\n"
-    )
+    install(tmp_path, "pretend", pretend="pretend:PretendBroker")
     return tmp_path
 
 

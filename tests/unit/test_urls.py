@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from traceback import format_exception
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,11 +38,16 @@ def test_no_password_ever_shows(user: str, head: str, tail: str, rest: str) -> N
     assert "hunter2" not in shown.replace(rest, "")
 
 
-@pytest.mark.parametrize("url", ["localhost:6379", "redis:/x", "redis://[hunter2", "", "://x"])
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:6379", "redis:/x", "redis://[hunter2", "redis://u:hunter2@\u2100", "", "://x"],
+)
 def test_what_is_no_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(InvalidURL) as caught:
         split_url(url)
     assert "hunter2" not in str(caught.value)
+    shown = [line for line in format_exception(caught.value) if "Error: " in line]
+    assert "hunter2" not in "".join(shown)
 
 
 @pytest.mark.parametrize(

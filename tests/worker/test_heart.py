@@ -27,11 +27,11 @@ from headrace import (
 )
 from headrace.job import NewJob
 from headrace.outcome import Release
-from headrace.plugins import GROUP
 from headrace.worker.heart import Heart
 from headrace.worker.run import Run
 from headrace.worker.watch import blocker
-from tests.shared_broker import ENTRY_POINT, SERVERS, URL_VARIABLE, Server, SharedBroker
+from tests.distribution import install
+from tests.shared_broker import SERVERS, URL_VARIABLE, Server, SharedBroker
 
 LEASE = 1.5 if os.environ.get(URL_VARIABLE) else 0.4
 """Seconds. Short, for these tests live in real time; real servers need longer to answer."""
@@ -43,10 +43,7 @@ PATIENCE = 20.0
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Install the shared broker as a distribution that is found like any other."""
-    info = tmp_path / "shared_broker-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shared-broker\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{GROUP}]\n{ENTRY_POINT}\n")
+    install(tmp_path, "shared-broker", shared="tests.shared_broker:SharedBroker")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
 
@@ -110,6 +107,18 @@ def no_thread_is_left() -> Iterator[None]:
 def mill(url: str = "shared://mill", **settings: Any) -> Queue:
     """Return a client of the server, as each event loop needs one of its own."""
     return Queue(url, lease=LEASE, **settings)
+
+
+def endless(queue: Queue) -> asyncio.Event:
+    """Give a queue the task `long`, which never ends, and return what tells that it began."""
+    started = asyncio.Event()
+
+    @queue.task
+    async def long() -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    return started
 
 
 @asynccontextmanager
@@ -329,12 +338,7 @@ async def test_who_blocks_is_said_as_far_as_it_is_known(server: Server) -> None:
 
 async def test_a_running_job_is_cancelled_through_the_thread(server: Server) -> None:
     queue = mill()
-    started = asyncio.Event()
-
-    @queue.task
-    async def long() -> None:
-        started.set()
-        await asyncio.Event().wait()
+    started = endless(queue)
 
     async with mill() as face, serving(Worker(queue)) as worker:
         job = await face.enqueue("long")
@@ -353,12 +357,7 @@ async def test_renewals_without_an_answer_cost_the_job_and_not_the_worker(
     server: Server, log: Log
 ) -> None:
     queue = mill()
-    started = asyncio.Event()
-
-    @queue.task
-    async def long() -> None:
-        started.set()
-        await asyncio.Event().wait()
+    started = endless(queue)
 
     @queue.task
     async def short() -> str:
@@ -432,12 +431,7 @@ async def test_a_bug_in_the_thread_is_not_hidden(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = mill()
-    started = asyncio.Event()
-
-    @queue.task
-    async def long() -> None:
-        started.set()
-        await asyncio.Event().wait()
+    started = endless(queue)
 
     def broken(_: object) -> None:
         raise ZeroDivisionError
@@ -506,11 +500,7 @@ async def test_a_cancelled_worker_leaves_no_thread(server: Server, verb: Any) ->
     """Neither while the second client connects, nor while it waits for an answer."""
     with_faults(server, lambda client: client.hold(verb))
     queue = mill()
-
-    @queue.task
-    async def long() -> None:
-        await asyncio.Event().wait()
-
+    endless(queue)
     worker = Worker(queue)
     running = asyncio.create_task(worker.run(signals=False))
     while len(server.clients) < 2 or not server.clients[1].calls["open"]:

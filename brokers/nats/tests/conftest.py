@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
-from headrace.ids import new_id
-from headrace.job import NewJob
 from headrace_nats import NatsBroker
+from tests import live
+from tests.live import anyio_backend, connecting
 from tests.servers import NatsCluster, NatsServer, free_port, nats_server
 
+__all__ = ["anyio_backend"]
+
 Start: TypeAlias = Callable[..., NatsServer]
-Connect: TypeAlias = Callable[[str], Awaitable[NatsBroker]]
+Connect: TypeAlias = live.Connect[NatsBroker]
 
 
 @pytest.fixture(scope="session")
@@ -44,12 +46,6 @@ def cluster(nats_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Run on the event loop that workers run on."""
-    return "asyncio", {"use_uvloop": True}
-
-
-@pytest.fixture
 def start(nats_binary: Path, tmp_path: Path) -> Iterator[Start]:
     """Start servers of the test's own."""
     with ExitStack() as stack:
@@ -65,23 +61,5 @@ def start(nats_binary: Path, tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
     """Return opened brokers, and close them behind the test."""
-    brokers: list[NatsBroker] = []
-
-    async def opened(url: str) -> NatsBroker:
-        brokers.append(NatsBroker(url))
-        await brokers[-1].open()
-        return brokers[-1]
-
-    yield opened
-    for broker in brokers:
-        await broker.close()
-
-
-def job(job_id: str | None = None, **fields: Any) -> NewJob:
-    """Return a job to be enqueued."""
-    values: dict[str, Any] = {
-        "id": new_id() if job_id is None else job_id,
-        "body": b"body",
-        **fields,
-    }
-    return NewJob(**values)
+    async with connecting(NatsBroker) as connect:
+        yield connect

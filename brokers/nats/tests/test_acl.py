@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from brokers.nats.tests.conftest import Connect, job
+from brokers.nats.tests.conftest import Connect
 from headrace import AuthFailed, Unavailable, Verdict
 from headrace.broker import Cancelled, Control, Held, QueueSpec
 from headrace.ids import new_id
 from headrace.job import JobState
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
+from headrace.testing.conformance.lab import job
 from headrace_nats import NatsBroker
 from tests.servers import NatsServer
 

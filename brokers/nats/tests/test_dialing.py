@@ -6,8 +6,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,8 +16,8 @@ from cryptography.hazmat.primitives import serialization
 from nats.errors import Error, InvalidUserCredentialsError, SecureConnWantedError
 from nats.js import JetStreamContext
 
+from brokers.nats.tests.conftest import Start
 from brokers.nats.tests.credentials import USER, Authority, Key
-from brokers.nats.tests.nats_process import NatsProcess
 from headrace import AuthFailed
 from headrace_nats import dialing
 from headrace_nats.address import parse_address
@@ -28,27 +27,7 @@ from tests.proxy import Proxy
 
 pytestmark = pytest.mark.anyio
 
-Start: TypeAlias = Callable[..., NatsProcess]
 Connect: TypeAlias = Callable[..., Coroutine[Any, Any, Client]]
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Run on the event loop that workers run on."""
-    return "asyncio", {"use_uvloop": True}
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start servers of the test's own."""
-    with ExitStack() as stack:
-
-        def begin(**settings: Any) -> NatsProcess:
-            server = NatsProcess(tmp_path / f"server-{time.monotonic_ns()}", **settings)
-            stack.callback(server.stop)
-            return server.start()
-
-        yield begin
 
 
 @pytest.fixture

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from brokers.nats.tests.conftest import Connect, Start, job
-from brokers.nats.tests.nats_process import NatsProcess
+from brokers.nats.tests.conftest import Connect, Start
 from headrace import AuthFailed, Finding, Unavailable, Unsupported, Verdict
 from headrace.broker import QueueSpec
 from headrace.errors import Overloaded
+from headrace.testing.conformance.lab import job
 from headrace_nats import NatsBroker
 from headrace_nats.address import parse_address
 from headrace_nats.examination import (
@@ -121,16 +120,13 @@ async def test_an_account_without_jetstream_is_refused_with_the_remedy(start: St
     assert "hunter2" not in f"{caught.value}{findings}"
 
 
-async def test_a_server_without_jetstream_is_unavailable_and_says_why(tmp_path: Path) -> None:
-    server = NatsProcess(tmp_path, jetstream=False).start()
-    try:
-        with pytest.raises(Unavailable, match="JetStream is off"):
-            await NatsBroker(server.url).open()
-        [finding] = await NatsBroker(server.url).examine()
-        assert finding.verdict is Verdict.REFUSED
-        assert "JetStream is off" in finding.detail
-    finally:
-        server.stop()
+async def test_a_server_without_jetstream_is_unavailable_and_says_why(start: Start) -> None:
+    server = start(jetstream=None)
+    with pytest.raises(Unavailable, match="JetStream is off"):
+        await NatsBroker(server.url).open()
+    [finding] = await NatsBroker(server.url).examine()
+    assert finding.verdict is Verdict.REFUSED
+    assert "JetStream is off" in finding.detail
 
 
 async def test_an_account_that_is_full_is_warned_of_and_refuses_jobs(

@@ -7,11 +7,12 @@ import asyncio
 import pytest
 from msgspec import structs
 
-from brokers.nats.tests.conftest import Connect, job
+from brokers.nats.tests.conftest import Connect
 from headrace.broker import QueueSpec
 from headrace.ids import new_id
 from headrace.job import JobInfo, JobState, Lease
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
+from headrace.testing.conformance.lab import job
 from headrace_nats import NatsBroker
 from headrace_nats.ending import Place, again, dead, end_of, moved, over
 from headrace_nats.lean import Message
@@ -33,6 +34,14 @@ def name() -> str:
 async def broker(node: NatsServer, connect: Connect, name: str) -> NatsBroker:
     opened = await connect(node.url)
     await opened.declare(QueueSpec(name=name, lease=LEASE, lanes=1))
+    return opened
+
+
+@pytest.fixture
+async def second(broker: NatsBroker, node: NatsServer, connect: Connect, name: str) -> NatsBroker:
+    """The broker of another process."""
+    opened = await connect(node.url)
+    await opened.declare(broker._specs[name])
     return opened
 
 
@@ -132,10 +141,8 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(
 
 
 async def test_a_late_result_counts_and_ends_the_copy_that_another_worker_has(
-    node: NatsServer, broker: NatsBroker, connect: Connect, name: str
+    broker: NatsBroker, second: NatsBroker, name: str
 ) -> None:
-    second = await connect(node.url)
-    await second.declare(QueueSpec(name=name, lease=LEASE, lanes=1))
     lost = await leased(broker, name)
     [lease] = await second.claim(name, "other", 1, 3 * LEASE)
     assert lease.id == lost.id
@@ -146,10 +153,8 @@ async def test_a_late_result_counts_and_ends_the_copy_that_another_worker_has(
 
 
 async def test_of_two_results_for_one_copy_the_first_counts(
-    node: NatsServer, broker: NatsBroker, connect: Connect, name: str
+    broker: NatsBroker, second: NatsBroker, name: str
 ) -> None:
-    second = await connect(node.url)
-    await second.declare(QueueSpec(name=name, lease=LEASE, lanes=1))
     lost = await leased(broker, name)
     [lease] = await second.claim(name, "other", 1, 3 * LEASE)
     answers = await asyncio.gather(

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from brokers.nats.tests.conftest import Connect, Start, job
+from brokers.nats.tests.conftest import Connect, Start
 from headrace import ConfigMismatch
 from headrace.broker import Cancelled, QueueSpec
 from headrace.errors import Rejected
 from headrace.ids import new_id
 from headrace.job import JobState
 from headrace.outcome import Dead, Done, Outcome, Reschedule
+from headrace.testing.conformance.lab import job
 from headrace_nats import NatsBroker
 from headrace_nats.subjects import Subjects
 from tests.servers import NatsServer

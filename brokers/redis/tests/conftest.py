@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
-from headrace.ids import new_id
-from headrace.job import NewJob
 from headrace_redis import RedisBroker
 from headrace_redis.keys import SUFFIXES
-from tests.live import ledger, make, name, working
+from tests import live
+from tests.live import anyio_backend, connecting, ledger, make, name, working
 from tests.proxy import Proxy
 from tests.servers import REDIS_SERVERS, ClusterServer, RedisServer, SentinelServer, free_port
 
-__all__ = ["ledger", "make", "name", "working"]
+__all__ = ["anyio_backend", "ledger", "make", "name", "working"]
 
 Binary: TypeAlias = Callable[[str], Path]
 Start: TypeAlias = Callable[..., RedisServer]
-Connect: TypeAlias = Callable[[str], Awaitable[RedisBroker]]
+Connect: TypeAlias = live.Connect[RedisBroker]
 SETUPS = [*sorted(REDIS_SERVERS), "cluster", "sentinel"]
 LASTING = {"cfg", "h"}
 """What remains of a queue for ever: its settings, and how far its housekeeping came."""
@@ -91,22 +90,8 @@ def own_valkey(start: Start) -> RedisServer:
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
     """Return opened brokers, and close them behind the test."""
-    brokers: list[RedisBroker] = []
-
-    async def opened(url: str) -> RedisBroker:
-        brokers.append(RedisBroker(url))
-        await brokers[-1].open()
-        return brokers[-1]
-
-    yield opened
-    for broker in brokers:
-        await broker.close()
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Run on the event loop that workers run on."""
-    return "asyncio", {"use_uvloop": True}
+    async with connecting(RedisBroker) as connect:
+        yield connect
 
 
 @pytest.fixture
@@ -145,9 +130,3 @@ def is_leaked(client: Any, key: str) -> bool:
     empty_lane = client.type(key) == "stream" and client.xlen(key) == 0
     lasting = suffix in LASTING or empty_lane
     return not known or not (lasting or client.ttl(key) >= 0)
-
-
-def job(job_id: str | None = None, **fields: Any) -> NewJob:
-    """Return a job to be enqueued."""
-    values: dict[str, Any] = {"id": job_id or new_id(), "body": b"body", **fields}
-    return NewJob(**values)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from brokers.redis.tests.conftest import Connect, Start, job
+from brokers.redis.tests.conftest import Connect, Start
 from headrace import AuthFailed
 from headrace.broker import Cancelled, Control, QueueSpec
 from headrace.outcome import Dead, Done, Release, Reschedule
+from headrace.testing.conformance.lab import job
 from headrace_redis import RedisBroker
 from tests.servers import RedisServer
 

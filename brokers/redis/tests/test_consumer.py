@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from brokers.redis.tests.conftest import Connect, job
+from brokers.redis.tests.conftest import Connect
 from headrace.broker import Control, QueueSpec
 from headrace.outcome import Done
+from headrace.testing.conformance.lab import job
 from headrace_redis.consumer import Consumer
 from tests.servers import RedisServer
 

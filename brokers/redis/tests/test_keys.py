@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from redis.crc import key_slot
 
-from brokers.redis.tests.conftest import Connect, job
+from brokers.redis.tests.conftest import Connect
 from headrace.broker import QueueSpec
 from headrace.ids import new_id
 from headrace.outcome import Dead, Done
+from headrace.testing.conformance.lab import job
 from headrace_redis.keys import GROUP, LUA, SUFFIXES, channel, lane, queue_prefix, queues
 from tests.servers import RedisServer
 

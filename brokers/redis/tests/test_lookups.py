@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
-from brokers.redis.tests.conftest import Connect, Start, job
+from brokers.redis.tests.conftest import Connect, Start
 from headrace import BrokerError
 from headrace.broker import QueueSpec
 from headrace.job import JobState
 from headrace.outcome import Done
+from headrace.testing.conformance.lab import job
 from tests.servers import RedisServer
 
 pytestmark = pytest.mark.anyio

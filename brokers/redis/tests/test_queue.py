@@ -6,11 +6,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from brokers.redis.tests.conftest import Connect, Start, job
+from brokers.redis.tests.conftest import Connect, Start
 from headrace import ConfigMismatch
 from headrace.broker import QueueSpec
 from headrace.ids import new_id
 from headrace.outcome import Done
+from headrace.testing.conformance.lab import job
 from tests.conftest import records_of
 from tests.servers import RedisServer
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import headrace_redis
-from brokers.redis.tests.conftest import Connect, job
+from brokers.redis.tests.conftest import Connect
 from headrace.broker import QueueSpec
 from headrace.outcome import Done
+from headrace.testing.conformance.lab import job
 from headrace_redis import scripts
 from headrace_redis.keys import LUA
 from headrace_redis.scripts import Script

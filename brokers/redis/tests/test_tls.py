@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from brokers.redis.tests.conftest import Connect, Start, job
+from brokers.redis.tests.conftest import Connect, Start
 from headrace import BrokerError, Verdict
 from headrace.broker import QueueSpec
+from headrace.testing.conformance.lab import job
 from headrace_redis import RedisBroker
 from tests.servers import free_port
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.redis.tests.conftest import Connect, job
+from brokers.redis.tests.conftest import Connect
 from headrace.broker import QueueSpec
 from headrace.ids import new_id
 from headrace.job import JobState
 from headrace.outcome import Dead, Done, Release, Reschedule
+from headrace.testing.conformance.lab import job
 from headrace_redis.wire import (
     Token,
     existing,

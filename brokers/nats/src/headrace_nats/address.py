@@ -2,67 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote
+from urllib.parse import SplitResult, unquote
 
-from msgspec import Struct
-
-from headrace.durations import seconds
-from headrace.errors import InvalidOption, InvalidURL
-from headrace.ids import is_valid_id
-from headrace.urls import redact_url, split_hosts, split_url
+from headrace.address import (
+    BrokerAddress,
+    Reader,
+    read_options,
+    read_prefix,
+    read_seconds,
+    understand,
+)
+from headrace.urls import split_hosts
 
 DEFAULT_PORT = 4222
 
 SCHEMES = ("nats", "tls")
 
 
-class Address(Struct, frozen=True, kw_only=True):
+class Address(BrokerAddress, frozen=True, kw_only=True):
     """A broker URL, understood. It holds secrets: `url` is what may be shown.
 
     Attributes:
-        url: Redacted.
         hosts: Names and ports of some servers of the cluster, or of the one server.
         username: Goes with `password`.
         password: Goes with `username`.
         token: Stands alone.
         creds: File with the JWT and the seed of a user.
         nkey: File with the seed of a user.
-        tls: Whether to insist on TLS. Certificates are always verified.
-        tls_ca: File of certificate authorities; `None`: those of the system.
-        tls_cert: File of the client's certificate.
-        tls_key: File of the client's key.
-        timeout: Seconds to wait for a connection, and for an answer.
-        prefix: What all streams and subjects begin with.
         replicas: On how many servers of a cluster a queue that is declared is kept.
         storage: Where it is kept: `file` or `memory`.
         window: Seconds for which it knows a message again that it has stored.
     """
 
-    url: str
     hosts: tuple[tuple[str, int], ...]
     username: str | None = None
     password: str | None = None
     token: str | None = None
     creds: str | None = None
     nkey: str | None = None
-    tls: bool = False
-    tls_ca: str | None = None
-    tls_cert: str | None = None
-    tls_key: str | None = None
-    timeout: float = 5.0
-    prefix: str = "headrace"
     replicas: int = 1
     storage: str = "file"
     window: float = 120.0
-
-    def __repr__(self) -> str:
-        return f"<Address {self.url}>"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        # Rich, which shows local variables in tracebacks, would show every field.
-        return [("url", self.url)]
 
 
 def parse_address(url: str) -> Address:
@@ -71,36 +51,18 @@ def parse_address(url: str) -> Address:
     Raises:
         InvalidURL: It is none of this broker; the message says which part.
     """
-    parts = split_url(url)
-    if parts.scheme not in SCHEMES:
-        raise _invalid(url, f"the schemes are {', '.join(SCHEMES)}")
-    if "@" in parts.path + parts.query + parts.fragment:
-        # A password with one of these in it was cut in two: nothing of what follows may show.
-        raise _invalid(url, "percent-encode / ? # @ in the user name, the password and options")
-    try:
-        return _address(url, parts)
-    except ValueError as error:
-        raise _invalid(url, str(error)) from None
+    return understand(url, SCHEMES, _address)
 
 
-def _invalid(url: str, problem: str) -> InvalidURL:
-    return InvalidURL(f"{redact_url(url)}: {problem}")
-
-
-def _address(url: str, parts: SplitResult) -> Address:
+def _address(shown: str, parts: SplitResult) -> Address:
     if parts.path.strip("/") or parts.fragment:
         message = "behind the hosts comes nothing but ? and options"
         raise ValueError(message)
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = sorted(set(options) - set(_OPTIONS))
-    if unknown:
-        message = f"no option {unknown[0]!r}; there are {', '.join(_OPTIONS)}"
-        raise ValueError(message)
+    fields = read_options(parts.query, _OPTIONS)
     userinfo, _, netloc = parts.netloc.rpartition("@")
-    fields = {name: _OPTIONS[name](name, text) for name, text in options.items()}
     fields |= _user(userinfo)
     fields["hosts"] = split_hosts(netloc, DEFAULT_PORT)
-    address = Address(url=redact_url(url), tls=parts.scheme == "tls", **fields)
+    address = Address(url=shown, tls=parts.scheme == "tls", **fields)
     _refuse_contradictions(address)
     return address
 
@@ -133,13 +95,6 @@ def _refuse_contradictions(address: Address) -> None:
         raise ValueError(message)
 
 
-def _prefix(name: str, text: str) -> str:
-    if not is_valid_id(text):
-        message = f"{name} is 1 to 64 of A-Z a-z 0-9 _ -"
-        raise ValueError(message)
-    return text
-
-
 def _replicas(name: str, text: str) -> int:
     if text not in ("1", "3", "5"):
         message = f"{name} is 1, 3 or 5"
@@ -154,17 +109,6 @@ def _storage(name: str, text: str) -> str:
     return text
 
 
-def _seconds(name: str, text: str) -> float:
-    try:
-        duration = seconds(float(text), name=name)
-    except (ValueError, InvalidOption):
-        duration = 0.0
-    if duration <= 0:
-        message = f"{name} is a number of seconds, more than 0"
-        raise ValueError(message)
-    return duration
-
-
 def _file(name: str, text: str) -> str:
     if not text:
         message = f"{name} is the name of a file"
@@ -172,16 +116,15 @@ def _file(name: str, text: str) -> str:
     return text
 
 
-_OPTIONS: dict[str, Callable[[str, str], Any]] = {
-    "prefix": _prefix,
+_OPTIONS: dict[str, Reader] = {
+    "prefix": read_prefix,
     "replicas": _replicas,
     "storage": _storage,
-    "window": _seconds,
-    "timeout": _seconds,
+    "window": read_seconds,
+    "timeout": read_seconds,
     "creds": _file,
     "nkey": _file,
     "tls_ca": _file,
     "tls_cert": _file,
     "tls_key": _file,
 }
-"""What reads an option, given its name and its text. No error shows the text: it may be secret."""

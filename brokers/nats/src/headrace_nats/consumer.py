@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from msgspec import structs
 
 from headrace.broker import FAIR_EVERY
+from headrace.errands import Errands
 from headrace.errors import BrokerError
 from headrace.job import JobState, Lease
 from headrace.outcome import Done, Ended, Outcome
@@ -61,7 +61,7 @@ class Consumer:
         self._claims = 0
         self._claiming = 0
         self._turn = asyncio.Lock()
-        self._errands: set[asyncio.Task[Any]] = set()
+        self._errands = Errands("headrace-nats-claim")
         self._tidying: asyncio.TimerHandle | None = None
 
     async def claim(self, limit: int, wait: float) -> list[Lease]:
@@ -70,7 +70,7 @@ class Consumer:
         self._claiming += 1
         try:
             while True:
-                leases = await self._finish(self._claim_now(limit))
+                leases = await self._errands.finish(self._claim_now(limit), self._give_back_claimed)
                 left = until - self._now
                 if leases or left <= 0:
                     return leases
@@ -228,19 +228,9 @@ class Consumer:
 
     # giving back
 
-    async def _finish(self, call: Coroutine[Any, Any, list[Lease]]) -> list[Lease]:
-        """Let a claim come to its end although its caller is cancelled."""
-        task = asyncio.create_task(call, name="headrace-nats-claim")
-        self._keep(task)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.add_done_callback(self._give_back_claimed)
-            raise
-
-    def _give_back_claimed(self, task: asyncio.Task[list[Lease]]) -> None:
-        if not task.cancelled() and task.exception() is None and task.result():
-            self._errand(self._give_back(task.result()))
+    def _give_back_claimed(self, leases: list[Lease]) -> None:
+        if leases:
+            self._errands.start(self._give_back(leases))
 
     async def _give_back(self, leases: Sequence[Lease]) -> None:
         """Put jobs back that nobody took; if that fails, the leases run out."""
@@ -256,26 +246,17 @@ class Consumer:
     def _tidy(self) -> None:
         self._tidying = None
         if not self._claiming:
-            self._errand(self._give_back_left_over())
+            self._errands.start(self._give_back_left_over())
 
     async def _give_back_left_over(self) -> None:
         found = [one for one in self._puller.left_over() if one.data]
         await self._give_back([self._lease(one) for one in found])
 
-    def _errand(self, call: Coroutine[Any, Any, Any]) -> None:
-        self._keep(asyncio.create_task(call, name="headrace-nats-errand"))
-
-    def _keep(self, task: asyncio.Task[Any]) -> None:
-        """Hold on to a task until it has ended."""
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
-
     async def close(self) -> None:
         """Wait for what is under way, and give back what nobody took."""
         if self._tidying is not None:
             self._tidying.cancel()
-        while self._errands:
-            await asyncio.wait(self._errands)
+        await self._errands.ended()
         await self._puller.close()
         await self._give_back_left_over()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from headrace.broker import FAIR_EVERY
 from headrace.clock import Clock
+from headrace.errands import Errands
 from headrace.errors import OutcomeUnknown
 from headrace.job import Lease
 from headrace_redis.doorbell import Doorbell
@@ -66,13 +67,14 @@ class Consumer:
         self._reading = False
         self._doubt_until = 0.0
         self._asked_at = 0.0
-        self._errands: set[asyncio.Task[Any]] = set()
+        self._errands = Errands("headrace-redis-claim")
 
     async def claim(self, limit: int, wait: float) -> list[Lease]:
         """Lease jobs; see `Broker.claim`. What a cancelled call had taken is given back."""
         until = self._clock.monotonic() + wait
         while True:
-            leases, paused = await self._finish(self._claim_now(limit))
+            claim = self._errands.finish(self._claim_now(limit), self._give_back_claimed)
+            leases, paused = await claim
             left = until - self._clock.monotonic()
             if leases or left <= 0:
                 return leases
@@ -86,29 +88,13 @@ class Consumer:
         # A job that a read brings is leased for what is left since the read began.
         return min(LONGEST_READ, self._queue.spec.lease / 4)
 
-    async def _finish(
-        self, call: Coroutine[Any, Any, tuple[list[Lease], bool]]
-    ) -> tuple[list[Lease], bool]:
-        """Let a claim come to its end although its caller is cancelled."""
-        task = asyncio.create_task(call, name="headrace-redis-claim")
-        self._keep(task)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.add_done_callback(self._give_back_claimed)
-            raise
-
-    def _give_back_claimed(self, task: asyncio.Task[tuple[list[Lease], bool]]) -> None:
-        if not task.cancelled() and task.exception() is None and task.result()[0]:
-            self._give_back(task.result()[0])
+    def _give_back_claimed(self, claimed: tuple[list[Lease], bool]) -> None:
+        leases, _ = claimed
+        if leases:
+            self._give_back(leases)
 
     def _give_back(self, leases: list[Lease]) -> None:
-        self._keep(asyncio.create_task(self._release(leases), name="headrace-redis-release"))
-
-    def _keep(self, task: asyncio.Task[Any]) -> None:
-        """Hold on to a task until it has ended."""
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        self._errands.start(self._release(leases))
 
     async def _claim_now(self, limit: int) -> tuple[list[Lease], bool]:
         """Return what is there, and whether the queue is paused."""
@@ -184,5 +170,4 @@ class Consumer:
     async def close(self) -> None:
         """Wait for what is under way, and give back what nobody took."""
         await self._doorbell.close()
-        while self._errands:
-            await asyncio.wait(self._errands)
+        await self._errands.ended()
