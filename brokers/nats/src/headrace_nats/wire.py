@@ -134,8 +134,8 @@ class PubAck(Struct, frozen=True, gc=False):
     error: Failure | None = None
 
 
-WRONG_LAST_SEQUENCE = (10071, 10164)
-"""What a fenced write says when something else was written before it."""
+REFUSED = (10071, 10164, 10201)
+"""What a fenced write says when something else was written before it, or it was itself."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _copy = msgspec.msgpack.Decoder(Copy).decode
