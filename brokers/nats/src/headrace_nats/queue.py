@@ -176,21 +176,27 @@ class NatsQueue:
     async def restore(self, error: QueueLost) -> None:
         """Declare the queue again after somebody took it away.
 
-        Of all who notice, the first one restores it and says so.
+        Of all who notice, the first one restores it and says so. If nothing is missing, it may be
+        there and have no leader: who tries again at once must leave time for one to be elected.
         """
         async with self._restoring:
-            if await self._is_whole():
-                return
+            whole = await self._is_whole()
+            if not whole:
+                await self.connection.pause(SETTLING)
+                await self.declare()
+                self._tell_of(error)
+        if whole:
             await self.connection.pause(SETTLING)
-            await self.declare()
-            now = self.connection.now()
-            level = logging.ERROR if now - self._said_at > QUIET else logging.DEBUG
-            self._said_at = now
-            logger.log(
-                level,
-                "the server had lost the queue, it is declared again",
-                extra={"queue": self.spec.name, "error_message": str(error)},
-            )
+
+    def _tell_of(self, error: QueueLost) -> None:
+        now = self.connection.now()
+        level = logging.ERROR if now - self._said_at > QUIET else logging.DEBUG
+        self._said_at = now
+        logger.log(
+            level,
+            "the server had lost the queue, it is declared again",
+            extra={"queue": self.spec.name, "error_message": str(error)},
+        )
 
     async def _is_whole(self) -> bool:
         """Tell whether the server has the stream and all of its consumers."""
