@@ -72,13 +72,20 @@ async def cut(broker: NatsBroker, queue: str, lost: asyncio.Event) -> None:
     assert lost.is_set()
 
 
+@pytest.mark.parametrize("knocks", [0, 4])
 async def test_jobs_of_a_claim_that_is_cut_while_it_looks_for_cancellations(
-    near: NatsBroker, far: NatsBroker, proxy: Proxy, spec: QueueSpec
+    near: NatsBroker, far: NatsBroker, proxy: Proxy, spec: QueueSpec, knocks: int
 ) -> None:
+    """Also if nobody claims, and nothing can be given back, for a while."""
     ids = [new_id() for _ in range(3)]
     await near.enqueue(spec.name, [job(one) for one in ids], batch=new_id())
     lost = proxy.swallow(request=b"STREAM.MSG.GET", reply=b"stream_msg_get_response")
+    proxy.refusing = bool(knocks)
     await cut(far, spec.name, lost)
+    async with asyncio.timeout(LEASE / 2):
+        while proxy.accepted <= knocks:
+            await asyncio.sleep(0)
+    proxy.refusing = False
     leases = await insist(far, spec.name, 3)
     assert sorted(lease.id for lease in leases) == ids
     assert {lease.deliveries for lease in leases} == {1}
