@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from headrace import Queue
-from headrace.errors import BrokerError
+from headrace.errors import BrokerError, OutcomeUnknown, Unavailable
+from headrace.ids import new_id
+from headrace.job import NewJob
 from tests.asking import result_of, settled
 from tests.faults.nats_site import binary, stream_of
 from tests.faults.site import kind_of
 from tests.ledger import Ledger
-from tests.live import Make, Working
+from tests.live import Held, Make, Working
 from tests.servers import NatsCluster
 
 JOBS = 200
@@ -75,3 +77,48 @@ async def test_each_node_may_be_killed_in_turn(
                 assert await result_of(handle, 90.0) == expected
             await asyncio.to_thread(cluster.start_again, node)
         await settled(queue)
+
+
+@pytest.mark.timeout(240)
+async def test_without_a_majority_nothing_is_accepted_and_with_it_everything_goes_on(
+    cluster: NatsCluster, make: Make, ledger: Ledger, working: Working
+) -> None:
+    lease = 3.0
+    queue = make(f"{cluster.url}?replicas=3&timeout=1", lease=lease, max_deliveries=20)
+    held = Held(queue, ledger)
+    async with queue, working(queue, concurrency=10) as worker:
+        before = await produce(queue, 20)
+        running = await queue.enqueue("held", 20)
+        delayed = await queue.enqueue(queue.remote("work").options(delay=lease), 21)
+        await ledger.until(lambda: ledger.started[20] == 1)
+        down = [node for node in cluster.nodes if node is not cluster.leader_of(stream_of(queue))]
+        for node in down:
+            node.kill()
+        [left] = [node for node in cluster.nodes if node.running]
+        refused = [await asyncio.create_task(refusal(queue, number)) for number in range(22, 25)]
+        assert set(refused) <= {Unavailable, OutcomeUnknown}
+        received = left.ask("varz")["in_msgs"]
+        await queue.broker.clock.sleep(2 * lease)
+        assert left.ask("varz")["in_msgs"] - received < 50 * 2 * lease, "nobody tries hotly"
+        held.go_on.set()
+        await asyncio.to_thread(cluster.start_again, down[0])
+        for number, handle in before.items():
+            assert await result_of(handle, 90.0) == number
+        assert await result_of(delayed, 90.0) == 21
+        assert await result_of(running, 90.0) == 20
+        after = await produce(queue, 10)
+        for number, handle in after.items():
+            assert await result_of(handle, 90.0) == number
+        await settled(queue)
+        assert worker.ready
+
+
+async def refusal(queue: Queue, number: int) -> type[BrokerError]:
+    """Return how a job is refused, in time."""
+    job = NewJob(id=f"refused-{number}", body=b"")
+    async with asyncio.timeout(5):
+        try:
+            await queue.broker.enqueue(queue.name, [job], batch=new_id())
+        except BrokerError as error:
+            return type(error)
+    raise AssertionError("it was not refused")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from brokers.nats.tests.conftest import Connect
+from brokers.nats.tests.conftest import Connect, Start
 from headrace import AuthFailed, Unavailable, Verdict
 from headrace.broker import Cancelled, Control, Held, QueueSpec
 from headrace.ids import new_id
@@ -27,7 +27,8 @@ USERS: list[dict[str, Any]] = json.loads(TEXT)["authorization"]["users"]
 RIGHTS: dict[str, dict[str, list[str]]] = {one["user"]: one["permissions"] for one in USERS}
 
 SPEC = QueueSpec(name="default", lease=30.0, lanes=2)
-SPARED = {"$JS.API.INFO", "headrace.default.*.*.*"}
+ANSWERS, ANSWERS_WITH_DOMAIN = "$JS.ACK.headrace_default.>", "$JS.ACK.*.*.headrace_default.>"
+SPARED = {"$JS.API.INFO", "headrace.default.*.*.*", ANSWERS_WITH_DOMAIN}
 """Without these one goes on, with less."""
 
 pytestmark = pytest.mark.anyio
@@ -169,6 +170,23 @@ async def test_without_some_rights_one_goes_on_with_less(
 ) -> None:
     await produce(await connect(url_of(server, named("app", right))))
     await work(await connect(url_of(server, named("worker", right))))
+
+
+async def test_a_server_that_names_domains_in_acknowledgements_asks_for_another_right(
+    start: Start, connect: Connect
+) -> None:
+    lacking = [without("worker", right) for right in (ANSWERS, ANSWERS_WITH_DOMAIN)]
+    server = start(
+        jetstream={"domain": "hub"},
+        feature_flags={"js_ack_fc_v2": True},
+        authorization={"users": [*USERS, *lacking]},
+    )
+    await (await connect(url_of(server, "admin"))).declare(SPEC)
+    await work(await connect(url_of(server, named("worker", ANSWERS))))
+    with pytest.raises(AuthFailed) as caught:
+        async with asyncio.timeout(4):
+            await work(await connect(url_of(server, named("worker", ANSWERS_WITH_DOMAIN))))
+    assert is_named(ANSWERS_WITH_DOMAIN, str(caught.value))
 
 
 async def test_who_may_not_ask_for_info_is_warned_of_it(

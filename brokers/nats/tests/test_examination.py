@@ -10,6 +10,7 @@ from brokers.nats.tests.conftest import Connect, Start
 from headrace import AuthFailed, Finding, Unavailable, Unsupported, Verdict
 from headrace.broker import QueueSpec
 from headrace.errors import Overloaded
+from headrace.outcome import Done
 from headrace.testing.conformance.lab import job
 from headrace_nats import NatsBroker
 from headrace_nats.address import parse_address
@@ -102,6 +103,19 @@ async def test_one_server_is_well_but_for_being_one(node: NatsServer, connect: C
 async def test_three_servers_are_well_but_for_what_they_do_not_tell(cluster: NatsCluster) -> None:
     findings = await NatsBroker(f"{cluster.url}?replicas=3").examine()
     assert unwell(findings) == {"sync_interval": Verdict.WARNING}
+
+
+async def test_a_server_that_flushes_each_write_serves_and_does_not_tell_of_it(
+    start: Start, connect: Connect
+) -> None:
+    server = start(jetstream={"sync_interval": "always"})
+    assert server.ask("jsz")["config"]["sync_always"]
+    broker = await connect(server.url)
+    await broker.declare(QueueSpec(name="q"))
+    await broker.enqueue("q", [job(), job()], batch="1")
+    leases = await broker.claim("q", "w", 2, 1.0)
+    assert await broker.settle([Done(lease, b"result", 60.0) for lease in leases]) == [True, True]
+    assert unwell(await broker.examine())["sync_interval"] is Verdict.WARNING
 
 
 async def test_a_queue_in_memory_is_warned_of(node: NatsServer) -> None:

@@ -161,6 +161,9 @@ async def test_a_stream_of_somebody_else_is_not_taken_for_a_queue(
     [
         ({"metadata": {}}, "is not that of queue"),
         ({"allow_direct": False}, "does not have allow_direct"),
+        ({"max_msgs": 1000}, "max_msgs and drops jobs"),
+        ({"max_bytes": 1_000_000, "max_msgs": 10}, "max_msgs, max_bytes and drops jobs"),
+        ({"max_age": 3_600_000_000_000}, "max_age and drops jobs"),
     ],
 )
 async def test_a_stream_that_somebody_changed_is_told_of(

@@ -63,9 +63,10 @@ def test_a_copy_of_an_older_writer_has_the_defaults() -> None:
         "$JS.ACK.headrace_q.lane-1.3.42.7.1767268800000000000.0",
         "$JS.ACK.hub.ABCDEF.headrace_q.lane-1.3.42.7.1767268800000000000.0.token",
         "$JS.ACK._.ABCDEF.headrace_q.lane-1.3.42.7.1767268800000000000.0.token",
+        "$JS.ACK._.ABCDEF.headrace_q.lane-1.3.42.7.1767268800000000000.0",
     ],
 )
-def test_both_forms_of_an_address_for_acknowledgements_are_read(address: str) -> None:
+def test_every_form_of_an_address_for_acknowledgements_is_read(address: str) -> None:
     assert delivered(address) == ("lane-1", 3, 42)
 
 

@@ -20,7 +20,7 @@ from headrace_nats.mover import Mover
 from headrace_nats.presence import kind_of
 from headrace_nats.puller import Delivered, Puller
 from headrace_nats.queue import NatsQueue
-from headrace_nats.settlement import ACK, Settlement
+from headrace_nats.settlement import ACK, IN_PROGRESS, Settlement
 from headrace_nats.subjects import Kind, consumer_of
 from headrace_nats.wire import Token, read_copy, token_of
 
@@ -104,13 +104,24 @@ class Consumer:
             except QueueLost as error:
                 await self._queue.restore(error)
                 return []
-            live = [one for one in found if one.asked_at + self._queue.spec.lease > self._now]
+            live = self._live(found)
             try:
                 return await self._leases(live) if live else []
             except BrokerError:
                 # None was handed out: what was done with some of them is seen at the next try.
-                self._puller.put_back(live)
+                await self._keep_back(live)
                 raise
+
+    def _live(self, found: Sequence[Delivered]) -> list[Delivered]:
+        return [one for one in found if one.asked_at + self._queue.spec.lease > self._now]
+
+    async def _keep_back(self, found: Sequence[Delivered]) -> None:
+        """Keep messages for the next claim, and their leases: running out, they would count."""
+        found, now = self._live(found), self._now
+        with suppress(BrokerError):
+            await self._queue.connection.ask([Message(one.reply, IN_PROGRESS) for one in found])
+            found = [structs.replace(one, asked_at=now) for one in found]
+        self._puller.put_back(found)
 
     def _in_turn(self) -> list[str]:
         """Begin at lane 0, but every so often at each of the others in turn."""
@@ -250,7 +261,10 @@ class Consumer:
 
     async def _give_back_left_over(self) -> None:
         found = [one for one in self._puller.left_over() if one.data]
-        await self._give_back([self._lease(one) for one in found])
+        try:
+            await self._rewrite([self._lease(one) for one in found])
+        except BrokerError:
+            await self._keep_back(found)
 
     async def close(self) -> None:
         """Wait for what is under way, and give back what nobody took."""

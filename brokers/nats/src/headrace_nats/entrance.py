@@ -84,7 +84,7 @@ class Entrance:
         lanes = self._queue.spec.lanes
         if not 0 <= job.priority < lanes:
             raise Rejected(job.id, f"priority {job.priority}: lanes are 0 to {lanes - 1}")
-        most = self._queue.connection.client.max_payload - HEADROOM
+        most = self._queue.largest - HEADROOM
         if len(job.body) + len(job.meta) > most:
             raise Rejected(job.id, f"it has more than the {most} bytes that the server takes")
 

@@ -25,12 +25,16 @@ class QueueLost(Unavailable):
 _KINDS: dict[int, type[BrokerError]] = {
     10014: QueueLost,  # consumer not found
     10059: QueueLost,  # stream not found
+    10002: Overloaded,  # resource limits exceeded for account
     10023: Overloaded,  # insufficient resources
+    10026: Overloaded,  # maximum consumers limit reached
+    10027: Overloaded,  # maximum number of streams reached
     10028: Overloaded,  # resource limits exceeded for server
     10047: Overloaded,  # insufficient storage resources available
     10054: Overloaded,  # message size exceeds maximum allowed
     10077: Overloaded,  # maximum messages or bytes of the stream
     10167: Overloaded,  # too many requests
+    10176: Unavailable,  # batch publish is incomplete and was abandoned
     10210: Overloaded,  # too many batches
     10039: Unsupported,  # JetStream not enabled for account
     10076: Unsupported,  # JetStream not enabled

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from nats.aio.msg import Msg
 
 from headrace.broker import QueueSpec
-from headrace.errors import BrokerError, ConfigMismatch, Unavailable
+from headrace.errors import Unavailable
 from headrace.ids import new_id
 from headrace.job import Lease
 from headrace_nats.address import Address
@@ -21,9 +21,9 @@ from headrace_nats.errors import QueueLost, translate
 from headrace_nats.fences import in_batch
 from headrace_nats.lean import Incoming, Message
 from headrace_nats.server_clock import ServerClock, moment_of
-from headrace_nats.stream import allowed, consumer_config, spec_of, stream_config
+from headrace_nats.stream import consumer_config, stream_config, verify_consumer, verify_stream
 from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, Subjects, consumer_of
-from headrace_nats.wire import PubAck, read_ack, token_of
+from headrace_nats.wire import REFUSED, PubAck, read_ack, token_of
 
 logger = logging.getLogger("headrace.nats")
 
@@ -79,6 +79,7 @@ class NatsQueue:
         self.clock = ServerClock()
         self._address = address
         self._replicas = address.replicas
+        self._bound = -1
         self._restoring = asyncio.Lock()
         self._said_at = float("-inf")
 
@@ -86,6 +87,12 @@ class NatsQueue:
     def is_replicated(self) -> bool:
         """Whether other servers than the leader may answer, and be behind it."""
         return self._replicas > 1
+
+    @property
+    def largest(self) -> int:
+        """Bytes of a message, headers included, that the server and the stream take at most."""
+        most: int = self.connection.client.max_payload
+        return most if self._bound < 0 else min(most, self._bound)
 
     @property
     def moves_by_itself(self) -> bool:
@@ -107,8 +114,9 @@ class NatsQueue:
             reply = await self.connection.api(f"STREAM.INFO.{stream}")
         except QueueLost:
             reply = await self._create(wanted)
-        self._verify(reply["config"], wanted)
-        self._replicas = reply["config"]["num_replicas"]
+        held = reply["config"]
+        verify_stream(held, wanted, self.spec, whole=self.moves_by_itself)
+        self._replicas, self._bound = held["num_replicas"], held["max_msg_size"]
         await self._declare_consumers()
 
     async def _create(self, wanted: dict[str, Any]) -> Any:
@@ -119,22 +127,6 @@ class NatsQueue:
         if failure and failure.err_code != STREAM_IS_THERE:
             raise translate(failure)
         return await self.connection.api(f"STREAM.INFO.{stream}") if failure else reply
-
-    def _verify(self, held: dict[str, Any], wanted: dict[str, Any]) -> None:
-        spec, told = self.spec, spec_of(held)
-        if held["subjects"] != wanted["subjects"] or told is None:
-            message = f"stream {held['name']!r} is there, and is not that of queue {spec.name!r}"
-            raise ConfigMismatch(message)
-        if (told.lease, told.lanes) != (spec.lease, spec.lanes):
-            message = (
-                f"queue {spec.name!r} exists with lease={told.lease} lanes={told.lanes}, not "
-                f"lease={spec.lease} lanes={spec.lanes}: its users must agree"
-            )
-            raise ConfigMismatch(message)
-        for name in allowed(whole=self.moves_by_itself):
-            if not held.get(name):
-                message = f"stream {held['name']!r} does not have {name}: edit it, or begin anew"
-                raise ConfigMismatch(message)
 
     async def _declare_consumers(self) -> None:
         subjects, lease = self.subjects, self.spec.lease
@@ -151,7 +143,7 @@ class NatsQueue:
             if info is None:
                 missing.append(one)
             else:
-                self._verify_consumer(one, info)
+                verify_consumer(info, one, self.subjects.stream)
         await self._create_consumers(missing)
 
     async def _consumers(self, configs: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
@@ -179,37 +171,32 @@ class NatsQueue:
                 [held] = await self._consumers([one])
                 if held is None:
                     raise translate(failure)
-                self._verify_consumer(one, held)
-
-    def _verify_consumer(self, wanted: dict[str, Any], held: dict[str, Any]) -> None:
-        """Accept a consumer that somebody has set up otherwise, but not its lease."""
-        stream, name = self.subjects.stream, wanted["name"]
-        for field in ("ack_wait", "filter_subject", "ack_policy"):
-            if held.get(field) != wanted[field]:
-                message = (
-                    f"consumer {name!r} of stream {stream!r} has {field}={held.get(field)}, "
-                    f"not {wanted[field]}: its users must agree"
-                )
-                raise ConfigMismatch(message)
+                verify_consumer(held, one, stream)
 
     async def restore(self, error: QueueLost) -> None:
         """Declare the queue again after somebody took it away.
 
-        Of all who notice, the first one restores it and says so.
+        Of all who notice, the first one restores it and says so. If nothing is missing, it may be
+        there and have no leader: who tries again at once must leave time for one to be elected.
         """
         async with self._restoring:
-            if await self._is_whole():
-                return
+            whole = await self._is_whole()
+            if not whole:
+                await self.connection.pause(SETTLING)
+                await self.declare()
+                self._tell_of(error)
+        if whole:
             await self.connection.pause(SETTLING)
-            await self.declare()
-            now = self.connection.now()
-            level = logging.ERROR if now - self._said_at > QUIET else logging.DEBUG
-            self._said_at = now
-            logger.log(
-                level,
-                "the server had lost the queue, it is declared again",
-                extra={"queue": self.spec.name, "error_message": str(error)},
-            )
+
+    def _tell_of(self, error: QueueLost) -> None:
+        now = self.connection.now()
+        level = logging.ERROR if now - self._said_at > QUIET else logging.DEBUG
+        self._said_at = now
+        logger.log(
+            level,
+            "the server had lost the queue, it is declared again",
+            extra={"queue": self.spec.name, "error_message": str(error)},
+        )
 
     async def _is_whole(self) -> bool:
         """Tell whether the server has the stream and all of its consumers."""
@@ -287,10 +274,8 @@ class NatsQueue:
     ) -> list[PubAck]:
         acks = [_ack(reply) for reply in await self.connection.ask(messages, ahead)]
         for ack in acks:
-            if ack.error is not None:
-                failure = translate(ack.error)
-                if type(failure) is not BrokerError:
-                    raise failure
+            if ack.error is not None and ack.error.err_code not in REFUSED:
+                raise translate(ack.error)
         return acks
 
     async def supersede(self, writes: Sequence[tuple[Lease, Message]]) -> set[int]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headrace.broker import Held
+from headrace.errors import Overloaded
 from headrace.job import Lease
 from headrace_nats.fences import fence, forgotten_after
 from headrace_nats.lean import Message
 from headrace_nats.queue import NatsQueue
-from headrace_nats.settlement import Settlement
+from headrace_nats.settlement import IN_PROGRESS, Settlement
 from headrace_nats.wire import token_of
-
-IN_PROGRESS = b"+WPI"
 
 
 async def renew(queue: NatsQueue, settlement: Settlement, leases: Sequence[Lease]) -> list[Held]:
@@ -26,7 +25,7 @@ async def renew(queue: NatsQueue, settlement: Settlement, leases: Sequence[Lease
     if not live:
         return [Held.LOST] * len(leases)
     await queue.connection.ask([Message(token_of(lease).reply, IN_PROGRESS) for lease in live])
-    held = await queue.supersede([(lease, _note(queue, lease)) for lease in live])
+    held = await _still_there(queue, live)
     ours = [lease for lease in live if token_of(lease).seq in held]
     marked = await settlement.marked(ours) if ours else set[str]()
     answers: list[Held] = []
@@ -38,6 +37,16 @@ async def renew(queue: NatsQueue, settlement: Settlement, leases: Sequence[Lease
         lease.deadline = sent + queue.spec.lease
         answers.append(Held.CANCELLED if lease.id in marked else Held.OK)
     return answers
+
+
+async def _still_there(queue: NatsQueue, leases: Sequence[Lease]) -> set[int]:
+    """Return the numbers of the copies that nobody has replaced."""
+    try:
+        return await queue.supersede([(lease, _note(queue, lease)) for lease in leases])
+    except Overloaded:
+        # A full server stores no note, but tells what it has.
+        found = await queue.get([queue.subjects.leased(lease) for lease in leases])
+        return {one.seq for one in found if one is not None}
 
 
 def _note(queue: NatsQueue, lease: Lease) -> Message:

@@ -19,6 +19,7 @@ from headrace_nats.letters import Letters
 from headrace_nats.lookups import Lookups
 from headrace_nats.marks import UNDER_WAY, Marks
 from headrace_nats.mover import Mover
+from headrace_nats.overdue import Overdue
 from headrace_nats.presence import find, is_live, origin_of
 from headrace_nats.queue import NatsQueue, Stored
 from headrace_nats.renewal import renew
@@ -40,6 +41,7 @@ class Service:
         self._keys = Keys(queue)
         self._settlement = Settlement(queue, self._marks, self._keys)
         self._mover = Mover(queue)
+        self._overdue = Overdue(queue)
         self._consumers: dict[str, Consumer] = {}
         self.entrance = Entrance(queue, self._keys)
         self.lookups = Lookups(queue)
@@ -112,7 +114,7 @@ class Service:
 
     async def maintain(self) -> float:
         """Do what the server does not do by itself; see `Broker.maintain`."""
-        return await self._mover.move()
+        return min(await self._mover.move(), await self._overdue.revive())
 
     async def stats(self) -> QueueStats:
         """Count jobs; see `Broker.stats`."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from headrace.errors import BrokerError, Rejected
+from headrace.errors import BrokerError, Overloaded, Rejected
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
 from headrace_nats.ending import again, dead, end_of, is_expired, over
@@ -19,6 +19,7 @@ from headrace_nats.subjects import Kind
 from headrace_nats.wire import Over, read_copy, token_of
 
 ACK = b"+ACK"
+IN_PROGRESS = b"+WPI"
 
 HEADERS = 512
 """Bytes of a message beside what lies in it, at most."""
@@ -53,7 +54,13 @@ class Settlement:
     async def _settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         final = await self._final(outcomes)
         messages = await self._messages(final)
-        counts = await self._write(final, messages)
+        try:
+            counts = await self._write(final, messages)
+        except Overloaded:
+            # Where there is no room, what is over without a word makes some.
+            pairs = zip(final, messages, strict=True)
+            await self._acknowledge([one.lease for one, message in pairs if message is None])
+            raise
         await self._let_go(final, messages, counts)
         for index, outcome in enumerate(final):
             if not counts[index] and isinstance(outcome, Done):
@@ -115,7 +122,7 @@ class Settlement:
         return dead(self._queue.subjects, structs.replace(outcome, result=None, meta=b""), latest)
 
     def _fits(self, message: Message) -> bool:
-        return len(message.data) + HEADERS <= self._queue.connection.client.max_payload
+        return len(message.data) + HEADERS <= self._queue.largest
 
     def _unchecked(self, outcome: Outcome, latest: float) -> Message | None:
         subjects = self._queue.subjects

@@ -134,8 +134,8 @@ class PubAck(Struct, frozen=True, gc=False):
     error: Failure | None = None
 
 
-WRONG_LAST_SEQUENCE = (10071, 10164)
-"""What a fenced write says when something else was written before it."""
+REFUSED = (10071, 10164, 10201)
+"""What a fenced write says when something else was written before it, or it was itself."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _copy = msgspec.msgpack.Decoder(Copy).decode
@@ -209,9 +209,9 @@ def token_of(lease: Lease) -> Token:
 def delivered(reply: str) -> tuple[str, int, int]:
     """Read the address for acknowledgements: whose it is, how often it was delivered, its number.
 
-    It is `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>…`, on some servers with a domain and
-    an account before the stream.
+    It is `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>…` of nine tokens, on some servers
+    with a domain (`_` if there is none) and an account before the stream.
     """
     tokens = reply.split(".")
-    first = 3 if len(tokens) < 12 else 5
+    first = 3 if len(tokens) < 11 else 5
     return tokens[first], int(tokens[first + 1]), int(tokens[first + 2])
