@@ -1,6 +1,6 @@
 """Measures the small steps that each job pays for, and compares them with what is stored.
 
-    uv run python -m benchmarks.micro [--only TEXT] [--rounds 200] [--renew]
+    uv run python -m benchmarks.micro [--only TEXT] [--rounds 100] [--renew]
 
 It exits 1 if a step costs more than twice its baseline, as a ratio to the reference operation.
 """
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.micro")
     parser.add_argument("--only", default="", metavar="TEXT", help="those whose names hold it")
-    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--baseline", type=Path, default=STORED, help="the file to compare with")
     parser.add_argument("--renew", action="store_true", help="store what is found")
     given = parser.parse_args(arguments)
