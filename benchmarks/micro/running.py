@@ -51,6 +51,8 @@ def _number(text: str) -> ValueError | None:
 
 lease = leased(queue.draft(call, send_email.effective, None))
 lease_with_options = leased(queue.draft(call, chosen.effective, chosen.settings))
+without_code = queue.remote("send_email").call("a@b.c", "hi", html=True)
+lease_without_code = leased(queue.draft(without_code, send_email.effective, None))
 attempt = attempt_of(lease)
 policy, half = RetryPolicy(attempts=5), partial(float, 0.5)
 backoff = Backoff("claim", queue.name)
@@ -59,6 +61,7 @@ trouble = Unavailable("no answer")
 SUBJECTS = [
     Subject("lease: decode and check", each(partial(prepare, lease, queue, 0.5))),
     Subject("lease: the same with options", each(partial(prepare, lease_with_options, queue, 0.5))),
+    Subject("lease: producer without code", each(partial(prepare, lease_without_code, queue, 0.5))),
     Subject("run: begin", each(partial(Run, lease))),
     Subject("run: current job", each(partial(attempt.job, NOW))),
     Subject("result: encode", each(partial(succeeded, attempt, 7, queue.max_payload))),
