@@ -107,3 +107,18 @@ def test_a_step_that_is_slowed_beyond_the_limit_fails_and_one_below_does_not(
     beyond = run("tests.bench.slowed", "2.0", *options)
     assert beyond.returncode == 1, beyond.stdout + beyond.stderr
     assert f"more than 2 times the baseline: {STEP}" in beyond.stdout
+
+
+def test_the_baseline_of_another_python_is_shown_and_fails_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "baseline.json"
+    write_baselines({"3.9": {STEP: 0.0001}}, file)
+    shown = run("benchmarks.micro", "--only", STEP, "--rounds", "2", "--baseline", file)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "too much" in shown.stdout
+    assert f"Python {THIS_PYTHON} has no baseline: that of 3.9" in shown.stdout
+
+
+@pytest.mark.parametrize("options", [("--only", STEP, "--rounds", "0"), ("--only", "no such step")])
+def test_what_cannot_be_measured_is_no_slowdown(options: tuple[str, ...]) -> None:
+    refused = run("benchmarks.micro", *options)
+    assert refused.returncode == 2, refused.stdout + refused.stderr
