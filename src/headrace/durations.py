@@ -23,7 +23,7 @@ def seconds(duration: object, *, name: str) -> float:
         InvalidOption: It is negative, infinite or no duration.
     """
     value = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         message = f"{name} is a finite number of seconds, 0 or more, or a timedelta: {duration!r}"
         raise InvalidOption(message)
     return float(value)

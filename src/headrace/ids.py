@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import time
+from array import array
+from collections.abc import Iterator
 
 _VALID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 _COUNTER_BITS = 12
-_RANDOM_BYTES = 8
-_POOL_BYTES = 512 * _RANDOM_BYTES
-_VERSION = 0x7 << 76
+_POOL_BYTES = 4096
+_VERSION = 0x7 << 12
 _VARIANT = 0x2 << 62
 _VARIANT_MASK = (1 << 62) - 1
 
@@ -25,28 +26,25 @@ class _Generator:
 
     def __init__(self) -> None:
         self._last = 0
-        self._pool = b""
-        self._used = 0
+        self._chances: Iterator[int] = iter(())
 
     def next(self) -> str:
         ticks = int(time.time() * 1000) << _COUNTER_BITS
         self._last = ticks = ticks if ticks > self._last else self._last + 1
-        milliseconds, counter = ticks >> _COUNTER_BITS, ticks & 0xFFF
-        chance = self._chance() & _VARIANT_MASK
-        return f"{milliseconds << 80 | _VERSION | counter << 64 | _VARIANT | chance:032x}"
+        moment = ticks >> _COUNTER_BITS << 16 | _VERSION | ticks & 0xFFF
+        chance = _VARIANT | self._chance() & _VARIANT_MASK
+        return (moment << 64 | chance).to_bytes(16, "big").hex()
 
     def _chance(self) -> int:
-        if self._used >= len(self._pool):
-            self._pool = os.urandom(_POOL_BYTES)
-            self._used = 0
-        start = self._used
-        self._used = start + _RANDOM_BYTES
-        return int.from_bytes(self._pool[start : self._used], "big")
+        chance = next(self._chances, None)
+        if chance is None:
+            self._chances = iter(array("Q", os.urandom(_POOL_BYTES)))
+            return next(self._chances)
+        return chance
 
     def forget(self) -> None:
         """Throw the random bytes away that a forked process shares with its parent."""
-        self._pool = b""
-        self._used = 0
+        self._chances = iter(())
 
 
 _generator = _Generator()

@@ -40,12 +40,16 @@ class Signature:
         parameters = list(_parameters(task, function))
         self._positional = [p.name for p in parameters if p.kind in _BY_POSITION]
         self._named = {p.name for p in parameters if p.kind in _BY_NAME}
-        self._keyword_only = [p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY]
         self._rest = _name_of(parameters, Parameter.VAR_POSITIONAL)
         self._extra = _name_of(parameters, Parameter.VAR_KEYWORD)
-        self._optional = any(p.default is not Parameter.empty for p in parameters)
         self._by_name = all(p.kind in _BY_NAME for p in parameters)
         self._arguments = _arguments_struct(parameters)
+        self._fields = self._arguments.__struct_fields__
+        self._optional = [
+            place
+            for place, p in enumerate(parameters)
+            if p.kind in _BY_POSITION and p.default is not Parameter.empty
+        ]
         try:
             self._decoder = msgspec.msgpack.Decoder(self._arguments, dec_hook=from_builtin)
         except TypeError as error:
@@ -93,21 +97,22 @@ class Signature:
 
     def _call(self, arguments: Any) -> Bound:
         values = msgspec.structs.astuple(arguments)
+        # Behind a parameter that was left out, none can be given by position.
         count = len(self._positional)
-        if not self._optional and self._rest is None and self._extra is None:
-            if not self._keyword_only:
-                return values, {}
-            return values[:count], dict(zip(self._keyword_only, values[count:], strict=True))
-        named = dict(zip(self._arguments.__struct_fields__, values, strict=True))
-        rest: list[Any] = named.pop(self._rest) if self._rest else []
-        extra: dict[str, Any] = named.pop(self._extra) if self._extra else {}
-        positional: list[Any] = []
-        for name in self._positional:
-            if named[name] is UNSET:
+        for place in self._optional:
+            if values[place] is UNSET:
+                count = place
                 break
-            positional.append(named.pop(name))
-        given = {name: value for name, value in named.items() if value is not UNSET}
-        return (*positional, *rest), {**given, **extra}
+        named: dict[str, Any] = {}
+        for place in range(count, len(values)):
+            if values[place] is not UNSET:
+                named[self._fields[place]] = values[place]
+        positional = values[:count]
+        if self._rest is not None:
+            positional += tuple(named.pop(self._rest))
+        if self._extra is not None:
+            named.update(named.pop(self._extra))
+        return positional, named
 
     def _bind(self, args: Raw, kwargs: Raw) -> Any:
         """Give every argument to its parameter, as a call in Python would."""

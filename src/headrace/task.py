@@ -8,7 +8,7 @@ from functools import WRAPPER_ASSIGNMENTS
 from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from headrace.codec import encode, from_builtin
 from headrace.errors import InvalidArguments
@@ -133,7 +133,7 @@ class ThreadTask(LocalTask[P, R_co]):
         return value
 
 
-class Call(Generic[R_co]):
+class Call(Struct, Generic[R_co], frozen=True, eq=False):
     """One call of a task, ready to be enqueued. Made by `Task.call`.
 
     Attributes:
@@ -142,12 +142,9 @@ class Call(Generic[R_co]):
         kwargs: Its keyword arguments, encoded.
     """
 
-    __slots__ = ("args", "kwargs", "task")
-
-    def __init__(self, task: Task[..., R_co], args: Raw, kwargs: Raw) -> None:
-        self.task = task
-        self.args = args
-        self.kwargs = kwargs
+    task: Task[..., R_co]
+    args: Raw
+    kwargs: Raw
 
     def __repr__(self) -> str:
         return f"<Call of {self.task.name!r}>"

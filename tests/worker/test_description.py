@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -127,6 +129,55 @@ def test_a_traceback_of_our_own_frames_alone_is_kept() -> None:
     error = caught.value
     error.__traceback__ = without_the_test(error)
     assert "durations.py" in describe(error).traceback
+
+
+def caused() -> None:
+    try:
+        int("none")
+    except ValueError as error:
+        raise LookupError("no such thing") from error
+
+
+def while_another_was_handled() -> None:
+    try:
+        caused()
+    finally:
+        dict[str, int]()["none"]
+
+
+def many() -> None:
+    error = BaseExceptionGroup(
+        "many", [raised(TypeError("a")), ExceptionGroup("few", [OSError("b")])]
+    )
+    error.add_note("two\nlines")
+    raise error
+
+
+def deep(levels: int = 20) -> None:
+    return deep(levels - 1) if levels else caused()
+
+
+def misspelled() -> None:
+    exec("f(", {})
+
+
+def on_lines_of_its_own() -> None:
+    max(
+        1,
+        "none" + str(1 / 0),
+    )
+
+
+@pytest.mark.parametrize(
+    "fails", [caused, while_another_was_handled, many, deep, misspelled, on_lines_of_its_own]
+)
+def test_a_traceback_reads_as_python_writes_it_also_the_second_time(
+    fails: Callable[[], None],
+) -> None:
+    with pytest.raises(BaseException) as caught:  # noqa: PT011
+        fails()
+    written = "".join(traceback.format_exception(caught.value))
+    assert [describe(caught.value).traceback for _ in range(2)] == [written] * 2
 
 
 def test_an_exception_without_a_traceback() -> None:

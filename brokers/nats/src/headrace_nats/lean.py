@@ -97,7 +97,7 @@ class LeanClient(Client):
 
     async def send(self, messages: Iterable[tuple[Message, str]]) -> None:
         """Publish messages, each with the subject for its reply, or an empty one."""
-        await self._send_command(b"".join([_packed(message, reply) for message, reply in messages]))
+        await self._send_command(b"".join([packed(message, reply) for message, reply in messages]))
         await self._flush_pending()
 
     async def catch_up(self) -> None:
@@ -106,7 +106,8 @@ class LeanClient(Client):
         await self.flush()
 
 
-def _packed(message: Message, reply: str) -> bytes:
+def packed(message: Message, reply: str) -> bytes:
+    """Return a message as it is written, with the subject for its reply, or an empty one."""
     data, subject = message.data, message.subject
     if not message.headers:
         return b"%b%b\r\n" % (f"PUB {subject} {reply} {len(data)}\r\n".encode(), data)
