@@ -25,6 +25,9 @@ from headrace.bench.wording import number
 WIDTH = 8.0
 """Inches, of which each has 72 points."""
 
+LEAST, MOST = 1e-9, 1e15
+"""Between these numbers, and at zero, an axis can be drawn."""
+
 _LOOK = {
     "axes.axisbelow": True,
     "axes.edgecolor": LINE.light,
@@ -96,9 +99,9 @@ def count_from_zero(axis: Axis, axes: Axes) -> None:
     axis.set_major_formatter(FuncFormatter(_tick))
     axes.margins(0.02)
     if axis is axes.xaxis:
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, max(axes.get_xlim()[1], LEAST))
     else:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, max(axes.get_ylim()[1], LEAST))
 
 
 def count_by_powers(axes: Axes) -> None:

@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from headrace.bench.canvas import (
+    LEAST,
+    MOST,
     count_by_powers,
     count_from_zero,
     label_rows,
@@ -24,9 +26,9 @@ from headrace.bench.canvas import (
 from headrace.bench.document import Plot
 from headrace.bench.palette import INK, PAPER, QUIET, SUBJECTS
 from headrace.bench.record import Record, Series
-from headrace.bench.rows import LONGEST, ROW, Row, lay_out, without
+from headrace.bench.rows import LONGEST, ROW, Row, Rows, lay_out, without
 from headrace.bench.summary import figures, floor_of, ordered, share
-from headrace.bench.wording import number, options, percent, shown, spread
+from headrace.bench.wording import number, option, options, percent, shown, spread
 
 PERCENTILES = {"p50": "o", "p90": "s", "p99": "D", "p99.9": "^", "max": "X"}
 """With their markers."""
@@ -35,6 +37,7 @@ STAGES = ("claim", "decode", "run", "settle")
 """In the order in which a job goes through them."""
 
 MOST_PANELS = 4
+MOST_LINES = 30
 """Of one plot; what is more is in the tables alone."""
 
 _MARKERS = "osD^vPX*"
@@ -45,7 +48,7 @@ _Colours: TypeAlias = dict[str, str]
 
 def plots(record: Record) -> list[Plot]:
     """Return the plots that the record has the figures for."""
-    found = figures(record)
+    found = [series for series in figures(record) if _can_be_drawn(series)]
     colours = _cycled(dict.fromkeys(series.subject for series in found))
     drawn: list[Plot | None] = []
     with look():
@@ -78,6 +81,7 @@ def _throughput(name: str, found: Sequence[Series], colours: _Colours) -> Plot |
             " The upright mark is what the driver alone did in the same run,"
             " the percentage the share of it that is reached."
         )
+    caption += _what_is_left_out([rows])
     return plot(figure, f"{name}-throughput", f"Throughput: {found[0].workload}", caption)
 
 
@@ -95,40 +99,37 @@ def _bar(axes: Axes, row: Row, colours: _Colours) -> None:
 def _scaling(name: str, found: Sequence[Series], colours: _Colours) -> Plot | None:
     """Draw throughput over worker processes, and what it were if each brought as much."""
     grouped: dict[str, dict[str, list[Series]]] = {}
-    for series in _of_one_unit(found, ["throughput"]):
-        if not isinstance(series.variant.get("workers", ""), str):
-            panel = grouped.setdefault(options(without(series.variant, ["workers"])), {})
-            panel.setdefault(series.subject, []).append(series)
-    chosen = list(grouped.items())[:MOST_PANELS]
-    if not any(len(line) > 1 for _, lines in chosen for line in lines.values()):
+    found = [s for s in _of_one_unit(found, ["throughput"]) if 0 < _workers(s) <= MOST]
+    for series in found:
+        panel = grouped.setdefault(options(without(series.variant, ["workers"])), {})
+        panel.setdefault(series.subject, []).append(series)
+    chosen = {
+        heading: dict(list(lines.items())[:MOST_LINES])
+        for heading, lines in list(grouped.items())[:MOST_PANELS]
+    }
+    if not any(len(line) > 1 for lines in chosen.values() for line in lines.values()):
         return None
-    figure, sheets = panels([2.9] * len(chosen), beside=True)
-    for axes, (heading, lines) in zip(sheets, chosen, strict=True):
+    subjects = dict.fromkeys(subject for lines in chosen.values() for subject in lines)
+    legend = [_handle(colours[subject], _marker(subject, colours)) for subject in subjects]
+    legend.append(Line2D([], [], color=QUIET.light, linestyle="--", linewidth=1))
+    names = [*(shown(subject, LONGEST) for subject in subjects), "ideal"]
+    figure, sheets = panels([2.9 + len(names) // 5 * 0.2] * len(chosen), beside=True)
+    for axes, (heading, lines) in zip(sheets, chosen.items(), strict=True):
         for subject, line in lines.items():
             _line(axes, sorted(line, key=_workers), colours[subject], _marker(subject, colours))
-        counts = sorted({_workers(series) for line in lines.values() for series in line})
-        axes.set_xticks(counts, [number(count) for count in counts])
+        ticks = _apart(sorted({_workers(series) for line in lines.values() for series in line}))
+        axes.set_xticks(ticks, [number(count) for count in ticks])
         axes.set_title(shown(heading, LONGEST))
         axes.set_xlabel("worker processes")
         axes.grid(axis="y")
         count_from_zero(axes.yaxis, axes)
     sheets[0].set_ylabel(found[0].unit)
-    subjects = dict.fromkeys(subject for _, lines in chosen for subject in lines)
-    legend = [_handle(colours[subject], _marker(subject, colours)) for subject in subjects]
-    ideal = Line2D([], [], color=QUIET.light, linestyle="--", linewidth=1)
-    figure.legend(
-        [*legend, ideal],
-        [*(shown(subject, LONGEST) for subject in subjects), "ideal"],
-        loc="outside upper left",
-        ncols=min(5, len(subjects) + 1),
-    )
-    return plot(
-        figure,
-        f"{name}-workers",
-        "Throughput over worker processes",
+    figure.legend(legend, names, loc="outside upper left", ncols=min(5, len(names)))
+    caption = (
         "Median of the repetitions, with the least and the greatest. Dashed: what it were if each"
-        " process brought as much as those of the first point.",
+        " process brought as much as those of the first point."
     )
+    return plot(figure, f"{name}-workers", "Throughput over worker processes", caption)
 
 
 def _line(axes: Axes, line: Sequence[Series], colour: str, marker: str) -> None:
@@ -136,7 +137,7 @@ def _line(axes: Axes, line: Sequence[Series], colour: str, marker: str) -> None:
     for count, series in zip(counts, line, strict=True):
         axes.vlines(count, *series.spread, color=colour, linewidth=1.2)
     axes.plot(counts, [series.middle for series in line], color=colour, marker=marker)
-    ideal = [line[0].middle / max(counts[0], 1) * count for count in counts]
+    ideal = [line[0].middle / counts[0] * count for count in counts]
     axes.plot(counts, ideal, color=colour, linestyle="--", linewidth=1)
 
 
@@ -166,7 +167,8 @@ def _percentiles(name: str, found: Sequence[Series], colours: _Colours) -> Plot 
         figure,
         f"{name}-percentiles",
         f"Percentiles: {found[0].workload}",
-        "Medians of the repetitions; the thin lines go from the least to the greatest.",
+        "Medians of the repetitions; the thin lines go from the least to the greatest."
+        + _what_is_left_out(laid),
     )
 
 
@@ -181,23 +183,21 @@ def _marks(axes: Axes, row: Row, colours: _Colours) -> None:
 
 def _stages(name: str, found: Sequence[Series]) -> Plot | None:
     """Draw what a job costs as a bar of which each stage is a part."""
-    found = [s for s in _of_one_unit(found, ["cost"]) if s.variant.get("stage") and s.middle >= 0]
+    found = [s for s in _of_one_unit(found, ["cost"]) if "stage" in s.variant]
     if not found:
         return None
-    known = dict.fromkeys(STAGES) | dict.fromkeys(str(s.variant["stage"]) for s in found)
-    stages = [stage for stage in known if any(s.variant["stage"] == stage for s in found)]
+    seen = dict.fromkeys(_stage(series) for series in found)
+    stages = [stage for stage in dict.fromkeys([*STAGES, *seen]) if stage in seen]
     colours = _cycled(stages)
     rows = lay_out(found, within=["stage"])
     figure, [axes] = panels([rows.height * ROW + 0.3])
-    totals = {row.place: sum(series.middle for series in row.found) for row in rows.rows}
+    longest = max(sum(series.middle for series in row.found) for row in rows.rows)
     for row in rows.rows:
         left = 0.0
-        for series in sorted(row.found, key=lambda s: stages.index(str(s.variant["stage"]))):
-            width = series.middle
-            axes.barh(
-                row.place, width, left=left, height=0.7, color=colours[str(series.variant["stage"])]
-            )
-            if width > 0.06 * max(totals.values()):
+        for series in sorted(row.found, key=lambda s: stages.index(_stage(s))):
+            width, colour = series.middle, colours[_stage(series)]
+            axes.barh(row.place, width, left=left, height=0.7, color=colour)
+            if width > 0.06 * longest:
                 _write(axes, left + width / 2, row.place, number(width, 1))
             left += width
         note_row(axes, row.place, number(left, 1))
@@ -205,18 +205,22 @@ def _stages(name: str, found: Sequence[Series]) -> Plot | None:
     count_from_zero(axes.xaxis, axes)
     axes.set_xlabel(found[0].unit)
     legend = [_handle(colours[stage], "s") for stage in stages]
-    figure.legend(
-        legend,
-        [shown(stage, LONGEST) for stage in stages],
-        loc="outside upper left",
-        ncols=min(6, len(stages)),
-    )
-    return plot(
-        figure,
-        f"{name}-cost",
-        "What a job costs, by stage",
-        "Medians of the repetitions; at the right their sum.",
-    )
+    names = [shown(stage, LONGEST) for stage in stages]
+    figure.legend(legend, names, loc="outside upper left", ncols=min(6, len(stages)))
+    caption = "Medians of the repetitions; at the right their sum." + _what_is_left_out([rows])
+    return plot(figure, f"{name}-cost", "What a job costs, by stage", caption)
+
+
+def _stage(series: Series) -> str:
+    return option(series.variant["stage"])
+
+
+def _what_is_left_out(laid: Sequence[Rows]) -> str:
+    return "" if all(rows.complete for rows in laid) else " What is not drawn is in the tables."
+
+
+def _can_be_drawn(series: Series) -> bool:
+    return all(value == 0 or LEAST <= value <= MOST for value in series.values + series.floor)
 
 
 def _of_one_unit(found: Sequence[Series], metrics: Collection[str]) -> list[Series]:
@@ -230,7 +234,9 @@ def _cycled(names: Iterable[str]) -> _Colours:
 
 
 def _marker(subject: str, colours: _Colours) -> str:
-    return _MARKERS[list(colours).index(subject) % len(_MARKERS)]
+    place = list(colours).index(subject)
+    # One colour has another marker each time that it comes round.
+    return _MARKERS[(place + place // len(SUBJECTS)) % len(_MARKERS)]
 
 
 def _handle(colour: str, marker: str) -> Line2D:
@@ -242,5 +248,15 @@ def _write(axes: Axes, x: float, y: float, text: str) -> None:
 
 
 def _workers(series: Series) -> float:
-    workers = series.variant["workers"]
+    """Return how many processes worked, or 0 if that is unknown."""
+    workers = series.variant.get("workers", 0)
     return 0 if isinstance(workers, str) else workers
+
+
+def _apart(counts: Sequence[float]) -> list[float]:
+    """Return those of rising numbers whose labels do not touch on an axis."""
+    chosen: list[float] = []
+    for count in reversed(counts):
+        if not chosen or chosen[-1] - count >= counts[-1] / 20:
+            chosen.append(count)
+    return chosen[::-1]

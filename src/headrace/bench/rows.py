@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from msgspec import Struct
 
@@ -40,11 +41,13 @@ class Rows(Struct, frozen=True):
         rows: From the top.
         headings: The variants above their subjects, with their places, if there are both.
         height: Of all, in rows.
+        complete: Whether no row was left out.
     """
 
     rows: tuple[Row, ...]
     headings: tuple[tuple[str, float], ...]
     height: float
+    complete: bool
 
 
 def lay_out(found: Sequence[Series], *, within: Sequence[str] = ()) -> Rows:
@@ -63,17 +66,19 @@ def lay_out(found: Sequence[Series], *, within: Sequence[str] = ()) -> Rows:
     headings: list[tuple[str, float]] = []
     place = 0.0
     for heading, subjects in grouped.items():
-        if len(rows) >= MOST:
+        room = MOST - len(rows)
+        if not room:
             break
         if heading and not alone:
             headings.append((shown(heading, LONGEST), place))
             place += 1
-        for subject, its in subjects.items():
+        for subject, its in islice(subjects.items(), room):
             label = heading if heading and alone else subject
             rows.append(Row(shown(label, LONGEST), place, tuple(its)))
             place += 1
         place += 0 if alone else 0.3
-    return Rows(tuple(rows), tuple(headings), place)
+    total = sum(len(subjects) for subjects in grouped.values())
+    return Rows(tuple(rows), tuple(headings), place, complete=len(rows) == total)
 
 
 def without(variant: Variant, names: Sequence[str]) -> Variant:

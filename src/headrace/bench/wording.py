@@ -20,7 +20,7 @@ TEXT = 2000
 HUGE = 1e100
 """No figure is greater; what is computed from those that are not stays finite."""
 
-NOTHING = "\N{EN DASH}"
+NOTHING = "–"
 """What stands where there is no figure."""
 
 _URL = re.compile(r"[^\s'\"<>]+://[^\s'\"<>]*")
@@ -70,7 +70,7 @@ def spread(values: list[float], middle: float, unit: str = "") -> str:
     text = number(middle, decimals)
     if len(values) == 1:
         return text
-    return f"{text} ({number(least, decimals)}{NOTHING}{number(greatest, decimals)})"
+    return f"{text} ({number(least, decimals)}–{number(greatest, decimals)})"
 
 
 def number(value: float, decimals: int = 0) -> str:
