@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from headrace.bench.palette import ALL
+from headrace.bench.palette import DRAWN
 from headrace.bench.plots import plots
 from headrace.bench.record import Record, Series
 from headrace.bench.rows import MOST
@@ -20,7 +20,7 @@ from headrace.bench.svg import standalone
 from headrace.bench.wording import presentable
 from tests.bench.specimen import figure, specimen
 
-COLOURS = {colour.light for colour in ALL} | {"none"}
+COLOURS = {colour.light for colour in DRAWN} | {"none"}
 
 
 def of(*series: Series) -> Record:

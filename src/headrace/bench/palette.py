@@ -31,14 +31,15 @@ SUBJECTS = (
 )
 """For what is compared: as far apart as they go, also for those who see few colours."""
 
-ALL = (PAPER, INK, QUIET, LINE, BETTER, WORSE, *SUBJECTS)
+DRAWN = (PAPER, INK, QUIET, LINE, *SUBJECTS)
+"""All that plots use."""
 
 
 def dark_css() -> str:
     """Return the rule that exchanges the colours of drawings where the reader's page is dark."""
     rules = "".join(
         f'[{name}="{colour.light}"]{{{name}:{colour.dark}}}'
-        for colour in ALL
+        for colour in DRAWN
         for name in ("fill", "stroke")
     )
     return f"@media (prefers-color-scheme:dark){{{rules}}}"

@@ -98,20 +98,11 @@ def _counted(changes: Sequence[Change]) -> str:
 
 def _changes(changes: Iterable[Change]) -> Grid:
     changes = list(changes)
+    head = ("workload", "variant", "subject", "metric", "verdict")
     return Grid(
-        (
-            "workload",
-            "variant",
-            "subject",
-            "metric",
-            "verdict",
-            "before",
-            "now",
-            "change",
-            "of its floor",
-        ),
+        (*head, "before", "now", "change", "of its floor"),
         tuple(_change(change) for change in changes),
-        words=5,
+        words=len(head),
         marks=tuple(_MARKS.get(change.verdict, "") for change in changes),
     )
 
