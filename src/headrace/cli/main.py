@@ -17,6 +17,7 @@ from headrace.cli.doctor import doctor
 from headrace.cli.enqueue import enqueue
 from headrace.cli.failure import failures
 from headrace.cli.info import info
+from headrace.cli.report import report
 from headrace.cli.worker import worker
 
 
@@ -47,5 +48,11 @@ def main() -> None:
     logging.getLogger("headrace").addHandler(logging.NullHandler())
 
 
+@main.group()
+def bench() -> None:
+    """Read what benchmarks found."""
+
+
+bench.add_command(report)
 for command in (dead, demo, doctor, enqueue, info, pause, purge, resume, worker):
     main.add_command(command)
