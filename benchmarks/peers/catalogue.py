@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+ONE_CALL = ("sequential",)  # of peers whose calls block
 ALL_WAYS = ("sequential", "gathered", "bulk")
 CALLS = ("sequential", "gathered")  # of peers without a call for many jobs
 
@@ -36,6 +37,11 @@ _TASKIQ = (
     *("taskiq", "worker", "app:broker", "--workers", "1", "--max-async-tasks", "100"),
     *("--no-parse", "--log-level", "ERROR"),
 )
+_CELERY = (
+    *("celery", "--app", "app", "worker", "--pool", "gevent", "--concurrency", "100"),
+    *("--loglevel", "ERROR", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+)
+_FASTSTREAM = ("faststream", "run", "app:app", "--log-level", "error")
 
 PEERS = (
     Peer(
@@ -63,6 +69,24 @@ PEERS = (
         server="redis",
         worker=("arq", "app.WorkerSettings", "--custom-log-dict", "app.quiet"),
     ),
+    Peer(
+        subject="streaq",
+        folder="streaq",
+        server="redis",
+        worker=("streaq", "run", "app:worker"),
+        ways=ALL_WAYS,
+    ),
+    Peer(subject="docket", folder="docket", server="redis", worker=("python", "app.py", "work")),
+    Peer(
+        subject="dramatiq",
+        folder="dramatiq",
+        server="redis",
+        worker=("dramatiq", "app", "--processes", "1", "--threads", "100", "--skip-logging"),
+        ways=ONE_CALL,
+    ),
+    Peer(subject="celery", folder="celery", server="redis", worker=_CELERY, ways=ONE_CALL),
+    Peer(subject="faststream-redis", folder="faststream", server="redis", worker=_FASTSTREAM),
+    Peer(subject="faststream-nats", folder="faststream", server="nats", worker=_FASTSTREAM),
 )
 """In the order of a run's first repetition."""
 

@@ -76,6 +76,7 @@ async def offer(entrance: Entrance, load: float, jobs: int) -> dict[str, Any]:
     the timer of the event loop was late, the moment is that at which the producer woke up.
     """
     due: list[int] = []
+    await entrance.one("noop", 0)  # connects
     first = time.monotonic_ns() + 10_000_000
     for number in range(jobs):
         moment = first + round(number * 1e9 / load)
