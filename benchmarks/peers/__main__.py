@@ -1,6 +1,8 @@
-"""Measure other queues beside this one.
+"""Measure other queues beside this one, on the same server in the same minutes.
 
-    uv run python -m benchmarks.peers [--only NAME…] [--repetitions 5] [--quick] [--out FILE]
+    uv run python -m benchmarks.peers [--only NAME ...] [--repetitions 5] [--quick] [--out FILE]
+
+Ctrl-C keeps what is done. `benchmarks/peers/README.md` tells what is measured.
 """
 
 from __future__ import annotations
@@ -10,18 +12,35 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from benchmarks.peers.catalogue import PEERS, chosen
 from benchmarks.peers.contest import Contest, Terms
-from benchmarks.peers.ground import Ground
+from benchmarks.peers.ground import Ground, redis_here
 from benchmarks.peers.sizes import QUICK, WHOLE
 from benchmarks.peers.table import table
 from headrace.bench.record import write_record
+from tests.servers import REDIS_SERVERS
 
 INTERRUPTED = 130
 
 
-def terms_of(arguments: Sequence[str]) -> tuple[Terms, Path | None]:
-    """Return what a command line asks for, and where the record goes.
+class Request(Struct, frozen=True):
+    """What a command line asks for.
+
+    Attributes:
+        terms: Of the run.
+        server: Which of `REDIS_SERVERS`.
+        out: Where the record goes.
+    """
+
+    terms: Terms
+    server: str
+    out: Path | None
+
+
+def read(arguments: Sequence[str]) -> Request:
+    """Read a command line.
 
     Raises:
         SystemExit: It asks for nothing that there is.
@@ -29,6 +48,12 @@ def terms_of(arguments: Sequence[str]) -> tuple[Terms, Path | None]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
     names = ", ".join(peer.subject for peer in PEERS)
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"some of {names}")
+    parser.add_argument(
+        "--server",
+        choices=sorted(REDIS_SERVERS),
+        default=redis_here(),
+        help="for those on Redis: the machine's own server if it has one, else Valkey's wheel",
+    )
     parser.add_argument("--repetitions", type=int, metavar="N", help="5, or 1 with --quick")
     parser.add_argument("--quick", action="store_true", help="few jobs: to see that it works")
     parser.add_argument("--out", type=Path, metavar="FILE", help="keep the record there")
@@ -37,13 +62,18 @@ def terms_of(arguments: Sequence[str]) -> tuple[Terms, Path | None]:
         peers = chosen(given.only)
     except LookupError as error:
         parser.error(str(error))
+    repetitions = given.repetitions or (1 if given.quick else 5)
+    repeat = ["uv run python -m benchmarks.peers", f"--server {given.server}"]
+    repeat += [f"--repetitions {repetitions}"]
+    repeat += ["--only", *given.only] if given.only else []
+    repeat += ["--quick"] if given.quick else []
     terms = Terms(
         peers=peers,
-        repetitions=given.repetitions or (1 if given.quick else 5),
+        repetitions=repetitions,
         sizes=QUICK if given.quick else WHOLE,
-        command=" ".join(["uv run python -m benchmarks.peers", *arguments]),
+        command=" ".join(repeat),
     )
-    return terms, given.out
+    return Request(terms, given.server, given.out)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,10 +82,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0, or 130 if it was interrupted.
     """
-    terms, out = terms_of(sys.argv[1:] if arguments is None else arguments)
+    request = read(sys.argv[1:] if arguments is None else arguments)
     code = 0
-    with Ground() as ground:
-        contest = Contest(terms, ground, lambda text: print(text, file=sys.stderr))
+    with Ground(request.server) as ground:
+        contest = Contest(request.terms, ground, lambda text: print(text, file=sys.stderr))
         try:
             contest.run()
         except KeyboardInterrupt:
@@ -64,8 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(table(record))
     for note in record.notes:
         print(note)
-    if out is not None:
-        write_record(record, out)
+    if request.out is not None:
+        write_record(record, request.out)
     return code
 
 

@@ -71,7 +71,9 @@ class Contest:
 
     def run(self) -> None:
         """Measure. When it is interrupted, what was measured so far remains."""
-        courses = {peer.subject: course for peer in self._terms.peers for course in self._enter(peer)}
+        courses = {
+            peer.subject: course for peer in self._terms.peers for course in self._enter(peer)
+        }
         for repetition, subject in interleaved(list(courses), self._terms.repetitions):
             self._repeat(repetition, subject, courses[subject])
         self._finished = True

@@ -96,7 +96,7 @@ class Course:
         crew = self._contestant.work()
         try:
             self._contestant.produce("produce", "--jobs", 2)
-            until(lambda: gauge.counted == 2, gauge, crew)  # noqa: PLR2004
+            until(lambda: gauge.counted == 2, gauge, crew)
             load, jobs = self._sizes.load, self._sizes.offered
             said = self._contestant.produce("latency", "--load", load, "--jobs", jobs)
             until(lambda: all(gauge.moments), gauge, crew)
@@ -136,6 +136,7 @@ def until(done: Callable[[], bool], gauge: Gauge, crew: Crew) -> None:
         if counted != gauge.counted:
             counted, patience = gauge.counted, now + STALLED
         if now > patience:
-            raise crew.failed(f"no job after {counted:,}")
+            what = f"no job after {counted:,}"
+            raise crew.failed(what)
         crew.check()
         time.sleep(LOOK)

@@ -86,7 +86,7 @@ def find_python(oldest: tuple[int, int]) -> tuple[Path, str]:
         places = sorted(home.glob(f"versions/{name}.*/bin/python"))
         on_path = shutil.which(f"python{name}")
         for place in [*places, *([Path(on_path)] if on_path else [])]:
-            asked = [place, "-c", "import platform; print(platform.python_version())"]
+            asked = [str(place), "-c", "import platform; print(platform.python_version())"]
             answer = subprocess.run(asked, capture_output=True, text=True, check=False)
             if answer.stdout.startswith(name):  # a name on the path may be a dead shim
                 return place, answer.stdout.strip()
@@ -102,10 +102,11 @@ def _install(place: Path, python: Path, requirements: str) -> None:
     draft = place.with_name(f"{place.name}.txt")
     draft.parent.mkdir(parents=True, exist_ok=True)
     draft.write_text(requirements)
+    options = ["--quiet", "--no-config", "--python"]
     target = place / "bin" / "python"
     for command in (
-        ["uv", "venv", "--quiet", "--no-config", "--clear", "--python", python, place],
-        ["uv", "pip", "install", "--quiet", "--no-config", "--python", target, "-r", draft],
+        ["uv", "venv", "--clear", *options, str(python), str(place)],
+        ["uv", "pip", "install", *options, str(target), "-r", str(draft)],
     ):
         try:
             subprocess.run(command, capture_output=True, text=True, check=True)

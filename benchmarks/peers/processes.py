@@ -113,7 +113,8 @@ class Crew:
             PeerFailedError: One does not.
         """
         if any(worker.poll() is not None for worker in self._workers):
-            raise self.failed("a worker ended")
+            what = "a worker ended"
+            raise self.failed(what)
 
     def failed(self, what: str) -> PeerFailedError:
         """Return an error that tells what the workers said last."""

@@ -1,8 +1,9 @@
 """docket, by its documentation: a program that runs a `Worker`, for the command takes no `Docket`.
 
 Tuned: uvloop, hiredis, `execution_ttl=0`, which keeps nothing of a job that has ended, a
-`minimum_check_interval` of 5 ms, for which a full worker sleeps, and a pool that its 100 jobs and its
-own reads fit into: without that redis-py refuses the 101st connection and the worker starts over.
+`minimum_check_interval` of 5 ms, for which a full worker sleeps, and a pool that its 100 jobs and
+its own reads fit into: without that redis-py refuses the 101st connection and the worker starts
+over.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What the apps of all peers share. It needs nothing but Python, so that each environment has it."""
+"""What the apps of all peers share. It needs nothing but Python: each environment has it."""

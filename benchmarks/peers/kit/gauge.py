@@ -31,8 +31,9 @@ class Gauge:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("r+b")
-        self._words = memoryview(mmap(self._file.fileno(), 0)).cast("Q")
+        self._path = path
+        with path.open("r+b") as file:
+            self._words = memoryview(mmap(file.fileno(), 0)).cast("Q")
         self._slot = 0
         self._lock = threading.Lock()  # of the threads of one process
 
@@ -109,15 +110,13 @@ class Gauge:
         Raises:
             RuntimeError: More processes count than there are slots.
         """
-        fcntl.lockf(self._file, fcntl.LOCK_EX)
-        try:
+        with self._path.open("r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)  # until it is closed
             free = next((one for one in self._slots() if not self._words[one + PID]), None)
             if free is None:
                 message = "more processes than slots"
                 raise RuntimeError(message)
             self._words[free + PID] = os.getpid()
-        finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN)
         patience = time.monotonic() + PATIENCE
         while not self.begun and time.monotonic() < patience:
             time.sleep(0.001)  # jobs that were fetched ahead wait too: nothing may run yet

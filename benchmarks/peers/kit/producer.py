@@ -1,13 +1,14 @@
 """The command line that the app of each peer has: it enqueues, and prints one line of JSON.
 
-    python app.py produce --way sequential|gathered|bulk --job noop|rest --jobs N
-    python app.py latency --load 200 --jobs N
+python app.py produce --way sequential|gathered|bulk --job noop|rest --jobs N
+python app.py latency --load 200 --jobs N
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -89,6 +90,11 @@ async def offer(entrance: Entrance, load: float, jobs: int) -> dict[str, Any]:
     return {"jobs": jobs, "due": due}
 
 
+def event_loop() -> Any:
+    """Return the module that runs coroutines: uvloop, where a peer's environment has it."""
+    return importlib.import_module("uvloop" if importlib.util.find_spec("uvloop") else "asyncio")
+
+
 def main(entrance: Callable[[], AbstractAsyncContextManager[Entrance]]) -> None:
     """Do what the command line asks for.
 
@@ -112,8 +118,4 @@ def main(entrance: Callable[[], AbstractAsyncContextManager[Entrance]]) -> None:
                 return await offer(opened, given.load, given.jobs)
             return await produce(opened, given.way, given.job, given.jobs)
 
-    try:
-        from uvloop import run  # noqa: PLC0415 - not every peer uses it
-    except ImportError:
-        from asyncio import run  # noqa: PLC0415
-    print(json.dumps(run(act())))
+    print(json.dumps(event_loop().run(act())))

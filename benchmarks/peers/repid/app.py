@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import nats
 import uvloop
@@ -54,10 +54,8 @@ async def declare() -> None:
     """Make the stream, which repid expects to be there."""
     if ON_NATS:
         client = await nats.connect(URL)
-        try:
+        with suppress(BadRequestError):  # a worker and a producer began at the same time
             await client.jetstream().add_stream(name=CHANNEL, subjects=[CHANNEL])
-        except BadRequestError:
-            pass  # a worker and a producer began at the same time
         await client.close()
 
 

@@ -1,8 +1,8 @@
 """taskiq on Redis streams and on NATS JetStream, by its guides and those of its brokers.
 
 Tuned: uvloop, which its worker takes where it is installed, hiredis, orjson for messages,
-`--no-parse`, no backend for results, and 100 messages a read. On NATS the broker that pulls: with the
-one to which the server pushes producers take part in its group of workers.
+`--no-parse`, no backend for results, and 100 messages a read. On NATS the broker that pulls: with
+the one to which the server pushes, producers take part in its group of workers.
 """
 
 from __future__ import annotations
