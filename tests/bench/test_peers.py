@@ -108,9 +108,12 @@ def test_a_process_that_is_forked_has_a_slot_of_its_own(tmp_path: Path) -> None:
 
 def test_threads_of_a_process_lose_no_count(tmp_path: Path) -> None:
     gauge = Gauge.create(tmp_path / "gauge")
-    threads = [
-        threading.Thread(target=lambda: [gauge.count() for _ in range(2_000)]) for _ in range(4)
-    ]
+
+    def count() -> None:
+        for _ in range(2_000):
+            gauge.count()
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -136,7 +139,8 @@ def test_repetitions_are_interleaved_and_begin_with_another_peer_each_time() -> 
         (2, "c"),
         (2, "a"),
     ]
-    assert list(interleaved([], 2)) == []
+    nobody: list[str] = []
+    assert list(interleaved(nobody, 2)) == []
 
 
 def test_a_backlog_holds_seconds_of_work_within_limits() -> None:
