@@ -47,6 +47,7 @@ class Gauge:
             moments: How many jobs may keep the moment at which they started.
         """
         words = HEADER + SLOTS * WIDTH + moments
+        path.unlink(missing_ok=True)  # what is mapped of an older one stays as it is
         path.write_bytes(processes.to_bytes(8, "little") + bytes(8 * (words - 1)))
         return cls(path)
 
