@@ -1,0 +1,1 @@
+"""What other queues do with the same jobs, on the same server, in the same minutes."""
