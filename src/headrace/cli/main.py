@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from headrace import __version__
+from headrace.cli.bench import bench
 from headrace.cli.control import pause, purge, resume
 from headrace.cli.dead import dead
 from headrace.cli.demo import demo
@@ -47,5 +48,5 @@ def main() -> None:
     logging.getLogger("headrace").addHandler(logging.NullHandler())
 
 
-for command in (dead, demo, doctor, enqueue, info, pause, purge, resume, worker):
+for command in (bench, dead, demo, doctor, enqueue, info, pause, purge, resume, worker):
     main.add_command(command)
