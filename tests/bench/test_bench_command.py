@@ -137,6 +137,7 @@ def test_a_queue_in_use_is_refused_in_one_line(tmp_path: Path) -> None:
         (["away://clerk:hunter2@host"], 2, "Error: no broker serves away://"),
         (["redis://:hunter2@127.0.0.1:1"], 4, "Error: "),
         (["memory://", "--workload", "flying"], 2, "Error: Invalid value for '--workload'"),
+        (["memory://", "--out", "nowhere/run.json"], 2, "Error: Invalid value for '--out'"),
         (["memory://", "--workers", "65"], 2, "Error: Invalid value for '--workers'"),
     ],
 )

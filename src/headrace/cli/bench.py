@@ -70,6 +70,14 @@ class Plan(Struct, frozen=True, kw_only=True):
         return [*words, *(["--quick"] if self.quick else [])]
 
 
+def _there(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a folder that is missing before anything is measured, not after."""
+    if path is not None and not path.parent.is_dir():
+        message = f"there is no folder {str(path.parent)!r}"
+        raise click.BadParameter(message)
+    return path
+
+
 def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that make a `Plan`."""
     options = [
@@ -95,6 +103,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--out",
             type=click.Path(dir_okay=False, writable=True, path_type=Path),
+            callback=_there,
             help="Where to keep the figures.  [default: headrace-bench-DATE.json]",
         ),
     ]
