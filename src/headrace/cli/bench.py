@@ -18,11 +18,10 @@ from msgspec import Struct
 from headrace.bench.floors import EventLoopFloor
 from headrace.bench.machine import load, this_machine, versions
 from headrace.bench.record import Record, Series, write_record
-from headrace.bench.subject import Subject
+from headrace.bench.subject import Floor, Subject
 from headrace.bench.suite import NAMES, Suite, full, quick
 from headrace.bench.tally import SLOTS, Tally, new_tally
 from headrace.bench.tasks import QUEUE
-from headrace.cli.failure import EXIT_CODES
 from headrace.cli.loop import run
 from headrace.cli.progress import progress_bar
 from headrace.cli.text import table
@@ -31,8 +30,17 @@ from headrace.urls import split_url
 
 HEAD = ("subject", "workload", "variant", "metric", "median", "min - max", "unit", "of floor")
 REPETITIONS = 5
-QUICK_FLOOR = 5_000
+QUICK_FLOOR = EventLoopFloor(5_000)
 FLOOR_NOTE = "floor: an asyncio task under a semaphore for each job, without a broker"
+
+BENCH_EXIT_CODES = """\b
+Exit codes:
+  0  everything was measured
+  1  it was interrupted: what is done is kept
+  2  the command line is wrong, the queue is in use, or jobs were not run
+  3  the broker refuses: credentials, settings, version
+  4  the broker cannot be reached
+"""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -122,7 +130,7 @@ class WithDefault(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=WithDefault, subcommand_metavar="URL... [OPTIONS] | COMMAND [ARGS]...")
+@click.group(cls=WithDefault, subcommand_metavar="URL... | COMMAND [ARGS]...")
 def bench() -> None:
     """Measure what a broker carries.
 
@@ -130,7 +138,7 @@ def bench() -> None:
     """
 
 
-@bench.command(name="run", epilog=EXIT_CODES)
+@bench.command(name="run", epilog=BENCH_EXIT_CODES)
 @click.argument("urls", nargs=-1, required=True, metavar="URL...")
 @plan_options
 def measure(urls: tuple[str, ...], **options: Any) -> None:
@@ -141,18 +149,17 @@ def measure(urls: tuple[str, ...], **options: Any) -> None:
     """
     plan = Plan(**options)
     with new_tally() as tally:
-        subjects = named(urls, tally, EventLoopFloor(QUICK_FLOOR) if plan.quick else None)
+        subjects = named(urls, tally, QUICK_FLOOR if plan.quick else EventLoopFloor())
         command = ["headrace", "bench", *(subject.place for subject in subjects), *plan.words()]
         sys.exit(conduct(subjects, plan, shlex.join(command), [FLOOR_NOTE]))
 
 
-def named(urls: Sequence[str], tally: Tally, floor: EventLoopFloor | None) -> list[Subject]:
+def named(urls: Sequence[str], tally: Tally, floor: Floor) -> list[Subject]:
     """Return subjects that are named after the schemes of their URLs.
 
     Raises:
         PluginError: A URL leads to no broker.
     """
-    floor = floor or EventLoopFloor()
     seen: Counter[str] = Counter()
     subjects: list[Subject] = []
     for url in urls:
