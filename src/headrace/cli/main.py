@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from headrace import __version__
+from headrace.cli.bench import bench
 from headrace.cli.control import pause, purge, resume
 from headrace.cli.dead import dead
 from headrace.cli.demo import demo
@@ -48,11 +49,6 @@ def main() -> None:
     logging.getLogger("headrace").addHandler(logging.NullHandler())
 
 
-@main.group()
-def bench() -> None:
-    """Read what benchmarks found."""
-
-
 bench.add_command(report)
-for command in (dead, demo, doctor, enqueue, info, pause, purge, resume, worker):
+for command in (bench, dead, demo, doctor, enqueue, info, pause, purge, resume, worker):
     main.add_command(command)

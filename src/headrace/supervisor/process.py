@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,11 +18,15 @@ class WorkerProcess:
     Args:
         command: The worker's command line; `--leash N` is put behind it.
         folder: Its current folder.
+        environment: Its environment; `None`: that of this process.
     """
 
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._command = command
         self._folder = folder
+        self._environment = environment
         self._leash = Leash()
         self._process: Process | None = None
 
@@ -43,6 +47,7 @@ class WorkerProcess:
             f"--leash={theirs.fileno()}",
             stdin=DEVNULL,
             cwd=self._folder,
+            env=self._environment,
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )
