@@ -9,12 +9,20 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from headrace.errors import BrokerError
 from headrace.ids import is_valid_id
 from headrace.job import JobInfo
+from headrace_nats.lean import Incoming
 from headrace_nats.presence import told
 from headrace_nats.queue import NatsQueue, Stored, stored_message
-from headrace_nats.subjects import parse
+from headrace_nats.subjects import Kind, parse
 
 BATCH = 100
 """Jobs in one request: all that is kept of them comes with the answer."""
+
+FINAL = (Kind.OVER, Kind.DEAD)
+"""The word of these is that a job has ended."""
+
+AGAIN = 0.005
+"""Seconds after such word until one who waits asks again, then twice as many, and so on: it comes
+to those who listen when it is published, which may be before it is stored."""
 
 POLL = 1.0
 """Seconds after which one who waits asks again although no message came: messages can be lost."""
@@ -41,7 +49,7 @@ class Lookups:
         infos = await self._ask(ids)
         if wait <= 0 or _is_answer(infos):
             return infos
-        until = self._queue.connection.now() + wait
+        until, pause = self._queue.connection.now() + wait, POLL
         async with AsyncExitStack() as stack:
             event = asyncio.Event()
             for job_id in ids:
@@ -52,14 +60,21 @@ class Lookups:
                 left = until - self._queue.connection.now()
                 if left <= 0 or _is_answer(infos):
                     return infos
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(min(left, POLL)):
+                try:
+                    async with asyncio.timeout(min(left, pause)):
                         await event.wait()
+                    pause = AGAIN
+                except TimeoutError:
+                    pause = min(2 * pause, POLL)
 
     @asynccontextmanager
     async def _listening(self, job_id: str, event: asyncio.Event) -> AsyncGenerator[None]:
+        def heed(msg: Incoming) -> None:
+            if msg.subject.split(".")[2] in FINAL:
+                event.set()
+
         subject = self._queue.subjects.anywhere(job_id)
-        subscription = await self._queue.connection.listen(subject, lambda _: event.set())
+        subscription = await self._queue.connection.listen(subject, heed)
         try:
             yield
         finally:
