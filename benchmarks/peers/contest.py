@@ -14,9 +14,9 @@ from benchmarks.peers.course import Course
 from benchmarks.peers.environment import MissingEnvironmentError, prepared
 from benchmarks.peers.figures import Figures
 from benchmarks.peers.ground import Ground, MissingServerError
-from benchmarks.peers.machine import this_machine
 from benchmarks.peers.processes import Contestant, PeerFailedError
 from benchmarks.peers.sizes import Sizes
+from headrace.bench.machine import this_machine
 from headrace.bench.record import Record, Variant
 
 T = TypeVar("T")
