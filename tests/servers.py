@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, files
 from importlib.util import find_spec
 from pathlib import Path
@@ -353,14 +354,27 @@ class NatsCluster:
         return "nats://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
     def start(self) -> Self:
-        """Start all that do not run, and wait until they serve together under a leader."""
+        """Start all that do not run, and wait until each is in touch with all others."""
         missing = [node for node in self.nodes if not node.running]
         for node in missing:
             node.launch()
         for node in missing:
             node.wait()
-        self.nodes[0].until(lambda: bool(self.nodes[0].ask("jsz")["meta_cluster"].get("leader")))
+        for node in missing:
+            node.until(partial(self._is_joined, node))
         return self
+
+    def _is_joined(self, node: NatsServer) -> bool:
+        """Tell whether a node has ways to all others that run, and a leader that has them too.
+
+        The leader thinks a node offline, for minutes, that had no way to it when it was elected.
+        """
+        others = {other.name for other in self.nodes if other.running} - {node.name}
+        reached = {route["remote_name"] for route in node.ask("routez")["routes"]}
+        meta = node.ask("jsz")["meta_cluster"]
+        heard = {one["name"] for one in meta.get("replicas", ()) if one["current"]}
+        leads = meta.get("leader") == node.name
+        return bool(meta.get("leader")) and others <= (reached & heard if leads else reached)
 
     def start_again(self, node: NatsServer) -> None:
         """Start a node that was killed, and wait until it has caught up with the others."""

@@ -28,6 +28,10 @@ BATCHES = 256
 TRIES = 8
 """How often a job is stored while others of its id come and go."""
 
+FIRST_PAUSE = 0.005
+"""Seconds until a job that is neither there nor accepted is sent again, then twice as many: servers
+in a cluster refuse what they are still storing."""
+
 KEYS_AT_ONCE = 16
 """Jobs with unique keys that are stored side by side: the server has room for some 50 batches."""
 
@@ -125,6 +129,7 @@ class Entrance:
 
     async def _dispute(self, entry: Entry) -> str | None:
         """Tell what a refused job duplicates; nothing, if it is itself what is there."""
+        pause = FIRST_PAUSE
         for _ in range(TRIES):
             stored = await find(self._queue, entry.job.id)
             if stored is not None:
@@ -132,6 +137,8 @@ class Entrance:
             [ack] = await self._queue.publish([self._message(entry)])
             if ack.error is None:
                 return None
+            await self._queue.connection.pause(pause)
+            pause *= 2
         message = f"job {entry.job.id} comes and goes all the time"
         raise Overloaded(message)
 

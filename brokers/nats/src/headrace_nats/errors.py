@@ -23,6 +23,7 @@ class QueueLost(Unavailable):
 
 
 _KINDS: dict[int, type[BrokerError]] = {
+    10005: Unavailable,  # no suitable peers for placement
     10014: QueueLost,  # consumer not found
     10059: QueueLost,  # stream not found
     10002: Overloaded,  # resource limits exceeded for account

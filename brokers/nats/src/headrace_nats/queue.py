@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from msgspec import Struct, structs
 from nats.aio.msg import Msg
@@ -24,6 +24,8 @@ from headrace_nats.server_clock import ServerClock, moment_of
 from headrace_nats.stream import consumer_config, stream_config, verify_consumer, verify_stream
 from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, Subjects, consumer_of
 from headrace_nats.wire import REFUSED, PubAck, read_ack, token_of
+
+T = TypeVar("T")
 
 logger = logging.getLogger("headrace.nats")
 
@@ -44,7 +46,7 @@ nothing any more, and answers nobody (seen with 2.15.1, once in 200 such meeting
 """
 
 TRIES = 8
-"""How often a write is repeated that another one was in the way of."""
+"""How often a write is repeated that another one was in the way of, and a call that finds no queue."""
 
 
 class Stored(Struct, frozen=True, gc=False):
@@ -215,26 +217,28 @@ class NatsQueue:
             of: The consumer that is meant.
         """
         request = f"{verb}.{self.subjects.stream}" + (f".{of}" if of else "")
-        try:
-            return await self.connection.api(request, body)
-        except QueueLost as error:
-            await self.restore(error)
-            return await self.connection.api(request, body)
+        return await self._insist(lambda: self.connection.api(request, body))
+
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call, and restore the queue as often as it is gone."""
+        for _ in range(TRIES - 1):
+            try:
+                return await call()
+            except QueueLost as error:
+                await self.restore(error)
+        return await call()
 
     async def infos(self, consumers: Sequence[str]) -> list[dict[str, Any]]:
         """Return what the server tells of consumers, and restore them if they are gone."""
         verbs = [(f"CONSUMER.INFO.{self.subjects.stream}.{name}", None) for name in consumers]
-        for _ in range(TRIES):
-            replies = await self.connection.call(verbs)
-            failures = [failure for reply in replies if (failure := failure_of(reply))]
-            if not failures:
-                return replies
-            error = translate(failures[0])
-            if not isinstance(error, QueueLost):
-                raise error
-            await self.restore(error)
-        message = "somebody takes the queue away again and again"
-        raise Unavailable(message)
+        return await self._insist(lambda: self._infos(verbs))
+
+    async def _infos(self, verbs: Sequence[tuple[str, Any]]) -> list[dict[str, Any]]:
+        replies = await self.connection.call(verbs)
+        for reply in replies:
+            if failure := failure_of(reply):
+                raise translate(failure)
+        return replies
 
     async def get(self, subjects: Sequence[str]) -> list[Stored | None]:
         """Return the last message of each subject, which may have wildcards, from the leader."""
@@ -263,11 +267,7 @@ class NatsQueue:
         Raises:
             BrokerError: The server could not store one of them.
         """
-        try:
-            return await self._publish(messages)
-        except QueueLost as error:
-            await self.restore(error)
-            return await self._publish(messages)
+        return await self._insist(lambda: self._publish(messages))
 
     async def _publish(
         self, messages: Sequence[Message], ahead: Sequence[Message] = ()
@@ -319,11 +319,7 @@ class NatsQueue:
         """
         if not self.moves_by_itself:
             return await self._publish_in_turn(messages)
-        try:
-            return await self._publish_batch(messages)
-        except QueueLost as error:
-            await self.restore(error)
-            return await self._publish_batch(messages)
+        return await self._insist(lambda: self._publish_batch(messages))
 
     async def _publish_batch(self, messages: Sequence[Message]) -> PubAck:
         batch, last = new_id(), len(messages)

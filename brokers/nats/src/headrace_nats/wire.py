@@ -134,8 +134,9 @@ class PubAck(Struct, frozen=True, gc=False):
     error: Failure | None = None
 
 
-REFUSED = (10071, 10164, 10201)
-"""What a fenced write says when something else was written before it, or it was itself."""
+REFUSED = (10071, 10158, 10164, 10201)
+"""What a fenced write says when something else was written before it, or it was itself, or is being
+written just now."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _copy = msgspec.msgpack.Decoder(Copy).decode
