@@ -46,7 +46,7 @@ nothing any more, and answers nobody (seen with 2.15.1, once in 200 such meeting
 """
 
 TRIES = 8
-"""How often a write is repeated that another one was in the way of, and a call that finds no queue."""
+"""How often a write is repeated that another one was in the way of, or that found no queue."""
 
 
 class Stored(Struct, frozen=True, gc=False):
