@@ -219,9 +219,9 @@ class NatsQueue:
         request = f"{verb}.{self.subjects.stream}" + (f".{of}" if of else "")
         return await self._insist(lambda: self.connection.api(request, body))
 
-    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Make a call, and restore the queue as often as it is gone."""
-        for _ in range(TRIES - 1):
+    async def _insist(self, call: Callable[[], Awaitable[T]], tries: int = 2) -> T:
+        """Make a call, and restore the queue each time that it is gone, but for the last."""
+        for _ in range(tries - 1):
             try:
                 return await call()
             except QueueLost as error:
@@ -231,7 +231,7 @@ class NatsQueue:
     async def infos(self, consumers: Sequence[str]) -> list[dict[str, Any]]:
         """Return what the server tells of consumers, and restore them if they are gone."""
         verbs = [(f"CONSUMER.INFO.{self.subjects.stream}.{name}", None) for name in consumers]
-        return await self._insist(lambda: self._infos(verbs))
+        return await self._insist(lambda: self._infos(verbs), TRIES)
 
     async def _infos(self, verbs: Sequence[tuple[str, Any]]) -> list[dict[str, Any]]:
         replies = await self.connection.call(verbs)
