@@ -24,6 +24,7 @@ class Entry:
         copy: Rises with each reschedule, release and redrive.
         deliveries: How often this copy was handed out.
         holder: The newest lease of this copy.
+        lapse: By when that lease has run out for the server too, by the client's clock.
         cancelled: Whether it was cancelled while it ran.
         over: How it ended.
     """
@@ -34,6 +35,7 @@ class Entry:
     copy: int = 0
     deliveries: int = 0
     holder: Lease | None = None
+    lapse: float = 0.0
     cancelled: bool = False
     over: str | None = None
 
@@ -58,15 +60,18 @@ class Ledger:
     attempts and deliveries are counted right (I5), unique keys (I8), the books balance (I12).
 
     A cancelled job that no live lease holds may or may not be over until the next look at it tells:
-    a claim may have ended it.
+    a claim may have ended it. A lease is safe for its holder until its deadline, which counts from
+    the request; for the server it lasts until it has run out after the reply.
 
     Attributes:
         now: The client's clock.
+        lease: Seconds for which the queue's leases last.
         entries: Every job that was accepted.
         leases: Every lease that was handed out, with the copy that it is of.
     """
 
     now: Callable[[], float]
+    lease: float
     entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
     leases: list[tuple[Lease, int]] = field(default_factory=list[tuple[Lease, int]])
 
@@ -102,7 +107,7 @@ class Ledger:
         assert lease.deliveries == entry.deliveries, (
             f"I5: deliveries {lease.deliveries}, not {entry.deliveries}"
         )
-        entry.holder = lease
+        entry.holder, entry.lapse = lease, now + self.lease
         self.leases.append((lease, entry.copy))
 
     def renewed(self, lease: Lease, copy: int, deadline: float, now: float, answer: Held) -> None:
@@ -116,14 +121,16 @@ class Ledger:
             assert answer is expected, f"{lease.id} is held, yet {answer}"
         if answer is Held.LOST:
             assert lease.deadline == deadline
+        else:
+            entry.lapse = now + self.lease
 
     def settled(self, outcome: Outcome, copy: int, sent: float, counts: bool) -> None:  # noqa: FBT001
         """Check I3 and that only the holder decides, and write down what counts."""
         lease = outcome.lease
         entry = self.entries[lease.id]
-        if not counts:
-            self._end_if_unsure(entry)
         alive = entry.over is None and entry.copy == copy
+        if isinstance(outcome, Done) and alive and not counts:
+            alive = not self._end_if_unsure(entry)
         if isinstance(outcome, Done):
             assert counts is alive, f"I3: Done for {lease.id}: {counts}, but it is {entry}"
         elif not (alive and entry.holder is lease):
@@ -175,10 +182,10 @@ class Ledger:
             entry.again(0, sent)
 
     def lapsed(self, now: float) -> None:
-        """Write down that cancelled jobs whose lease ran out are over."""
+        """Write down that cancelled jobs whose lease had run out before a sweep are over."""
         for entry in self.entries.values():
             if entry.over is None and entry.cancelled and entry.holder is not None:
-                if now >= entry.holder.deadline:
+                if now >= entry.lapse:
                     entry.over = "cancelled"
 
     def balance(self, stats: QueueStats) -> None:

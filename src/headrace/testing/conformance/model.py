@@ -74,7 +74,7 @@ class BrokerMachine(RuleBasedStateMachine):
         queue = f"q-{new_id()}"
         self._do(broker.declare(QueueSpec(name=queue, lease=rig.lease, result_ttl=3600.0)))
         self.lab = Lab(rig, broker, queue)
-        self.ledger = Ledger(lambda: self._now)
+        self.ledger = Ledger(lambda: self._now, rig.lease)
         self.last: tuple[NewJob, str, str | None] | None = None
 
     def _do(self, call: Coroutine[Any, Any, T]) -> T:
@@ -147,9 +147,10 @@ class BrokerMachine(RuleBasedStateMachine):
     def advance(self, share: float) -> None:
         """Let time pass: a little, or so much that leases run out and delays are over."""
         self._do(self.lab.advance(share * self.lab.rig.lease))
+        swept = self._now
         self._do(self.lab.broker.maintain(self.lab.queue, "worker-of-the-lab"))
         if self.lab.rig.sweeps:
-            self.ledger.lapsed(self._now)
+            self.ledger.lapsed(swept)
 
     @invariant()
     def the_books_balance(self) -> None:
