@@ -8,6 +8,7 @@ import pytest
 
 from brokers.redis.tests.conftest import Connect
 from headrace.broker import Control, QueueSpec
+from headrace.job import Lease
 from headrace.outcome import Done
 from headrace.testing.conformance.lab import job
 from headrace_redis.consumer import Consumer
@@ -65,3 +66,30 @@ async def test_a_paused_queue_is_served_when_it_goes_on(
     await broker.control("q", Control.RESUME)
     [lease] = await claiming
     assert lease.id == "a"
+
+
+async def test_a_suspect_that_is_put_back_is_looked_for_soon(
+    own_valkey: RedisServer, connect: Connect
+) -> None:
+    broker = await connect(own_valkey.url)
+    lease = 2.0
+    await broker.declare(QueueSpec(name="q", lease=lease))
+    await broker.enqueue("q", [job("a"), job("b")], batch="1")
+    for worker in ("first-to-die", "second-to-die"):
+        assert len(await broker.claim("q", worker, 2, 2 * lease)) == 2
+        await broker.clock.sleep(1.1 * lease)
+    [suspect] = await broker.claim("q", "careful", 2, 2 * lease)
+    assert (suspect.deliveries, await broker.settle([Done(suspect)])) == (3, [True])
+    consumer: Consumer = broker._consumers["q", "careful"]
+    reads: list[float] = []
+    read = consumer._doorbell._read
+
+    async def record(seconds: float) -> Lease | None:
+        reads.append(seconds)
+        return await read(seconds)
+
+    consumer._doorbell._read = record
+    [other] = await broker.claim("q", "careful", 2, lease)
+    assert {suspect.id, other.id} == {"a", "b"}
+    assert all(seconds <= 0.02 for seconds in reads), "what has no abandoned jobs waits longer"
+    assert await broker.settle([Done(other)]) == [True]

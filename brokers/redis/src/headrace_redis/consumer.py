@@ -74,13 +74,13 @@ class Consumer:
         until = self._clock.monotonic() + wait
         while True:
             claim = self._errands.finish(self._claim_now(limit), self._give_back_claimed)
-            leases, paused = await claim
+            leases, sweep = await claim
             left = until - self._clock.monotonic()
             if leases or left <= 0:
                 return leases
-            if paused:
+            if sweep < 0:
                 await self._clock.sleep(min(left, PAUSED))
-            elif lease := await self._doorbell.ring(min(left, self._longest_read)):
+            elif lease := await self._doorbell.ring(min(left, self._longest_read, sweep)):
                 return [lease]
 
     @property
@@ -88,7 +88,7 @@ class Consumer:
         # A job that a read brings is leased for what is left since the read began.
         return min(LONGEST_READ, self._queue.spec.lease / 4)
 
-    def _give_back_claimed(self, claimed: tuple[list[Lease], bool]) -> None:
+    def _give_back_claimed(self, claimed: tuple[list[Lease], float]) -> None:
         leases, _ = claimed
         if leases:
             self._give_back(leases)
@@ -96,11 +96,11 @@ class Consumer:
     def _give_back(self, leases: list[Lease]) -> None:
         self._errands.start(self._release(leases))
 
-    async def _claim_now(self, limit: int) -> tuple[list[Lease], bool]:
-        """Return what is there, and whether the queue is paused."""
+    async def _claim_now(self, limit: int) -> tuple[list[Lease], float]:
+        """Return what is there, and the seconds until the next sweep; negative: it is paused."""
         async with self._turn:
             if leases := await self._adopt(limit):
-                return leases, False
+                return leases, 0.0
             sweep = min(LONGEST_SWEEP, self._queue.spec.lease / 4)
             return await self._ask(CLAIM, limit, self._first_lane(), milliseconds(sweep))
 
@@ -116,17 +116,19 @@ class Consumer:
         leases, _ = await self._ask(ADOPT, limit, pack_places(self._known(now)))
         return leases
 
-    async def _ask(self, script: Any, limit: int, *args: bytes | float) -> tuple[list[Lease], bool]:
+    async def _ask(
+        self, script: Any, limit: int, *args: bytes | float
+    ) -> tuple[list[Lease], float]:
         deadline = self._clock.monotonic() + self._queue.spec.lease
         try:
-            paused, *reply = await self._queue.run(script, self._name, limit, *args)
+            sweep, *reply = await self._queue.run(script, self._name, limit, *args)
         except OutcomeUnknown:
             self._doubt()
             raise
         leases = leases_from(reply, self._queue.spec.name, self._name, deadline)
         for lease in leases:
             self._held[token_of(lease).place] = lease
-        return leases, bool(paused)
+        return leases, sweep / 1000
 
     async def _read(self, seconds: float) -> Lease | None:
         async with self._turn:

@@ -1,9 +1,9 @@
 -- Leases jobs: those due are promoted, those abandoned are taken over, then the lanes in order.
 -- ARGV: consumer, limit, first lane, ms between two sweeps.
--- Returns: 1 if the queue is paused, else 0; then lane, jobs, lane, jobs ... A job: entry, fields and,
--- if it is not handed out for the first time, deliveries.
+-- Returns: ms until the next sweep, -1 if the queue is paused; then lane, jobs, lane, jobs ...
+-- A job: entry, fields and, if it is not handed out for the first time, deliveries.
 if paused then
-  return { 1 }
+  return { -1 }
 end
 local consumer, left, first = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local leased = { 0 }
@@ -68,6 +68,7 @@ local function take_over(lane, entry, jobs)
 end
 
 -- Looks at a bounded part of the leases; the next claim goes on where this one ended.
+-- Returns when that may be.
 local function sweep()
   local whole = true
   for lane = 0, lanes - 1 do
@@ -92,9 +93,12 @@ local function sweep()
       redis.pcall('HSET', HOUSE, 'cursor' .. lane, found[1])
     end
   end
-  if whole then
-    redis.pcall('HSET', HOUSE, 'sweep', now + (put_back and 50 or ARGV[4]))
+  if not whole then
+    return now
   end
+  local due = now + (put_back and 20 or tonumber(ARGV[4]))
+  redis.pcall('HSET', HOUSE, 'sweep', due)
+  return due
 end
 
 -- Returns the jobs that may start; the table itself if all of them may.
@@ -112,9 +116,11 @@ local function fit(lane, jobs)
 end
 
 promote(math.max(left, 100))
-if now >= tonumber(call('HGET', HOUSE, 'sweep') or 0) then
-  sweep()
+local due = tonumber(call('HGET', HOUSE, 'sweep') or 0)
+if now >= due then
+  due = sweep()
 end
+leased[1] = due - now
 any_cancelled()
 for turn = 0, lanes - 1 do
   local lane = (first + turn) % lanes
