@@ -10,7 +10,8 @@ import pytest
 
 from headrace_nats.address import parse_address
 from headrace_nats.dialing import options
-from headrace_nats.lean import Incoming, LeanClient, Message
+from headrace_nats.incoming import Incoming
+from headrace_nats.lean import LeanClient, Message
 from tests.servers import NatsServer
 
 pytestmark = pytest.mark.anyio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from nats.errors import ProtocolError
 from nats.protocol.parser import Parser
 
+from headrace_nats.incoming import Incoming, read_incoming
 from headrace_nats.parser import LeanParser
 
 Heard: TypeAlias = tuple[Any, ...]
@@ -43,7 +45,11 @@ class Listener:
         self.heard.append(("info", info))
 
 
-def heard(kind: type[Parser], reads: list[bytes]) -> list[Heard]:
+def lean(listener: Listener) -> LeanParser:
+    return LeanParser(listener, {})
+
+
+def heard(kind: Callable[[Listener], Parser], reads: list[bytes]) -> list[Heard]:
     """Return what a parser of a kind hands on of what is read so."""
 
     async def read() -> list[Heard]:
@@ -87,14 +93,14 @@ def test_what_is_handed_on_is_what_the_driver_hands_on(parts: list[bytes], cuts:
     stream = b"".join(parts)
     marks = sorted({cut for cut in cuts if cut < len(stream)} | {0, len(stream)})
     reads = [stream[start:stop] for start, stop in pairwise(marks)]
-    assert heard(LeanParser, reads) == heard(Parser, [stream])
+    assert heard(lean, reads) == heard(Parser, [stream])
 
 
 @given(st.lists(MESSAGES | OTHERS, min_size=1, max_size=4))
 def test_it_may_come_in_single_bytes(parts: list[bytes]) -> None:
     stream = b"".join(part for part in parts if len(part) < 1000)
     reads = [stream[place : place + 1] for place in range(len(stream))]
-    assert heard(LeanParser, reads) == heard(Parser, [stream])
+    assert heard(lean, reads) == heard(Parser, [stream])
 
 
 @pytest.mark.parametrize(
@@ -113,9 +119,23 @@ def test_it_may_come_in_single_bytes(parts: list[bytes]) -> None:
 )
 def test_nonsense_is_told_and_never_read_for_ever(line: bytes) -> None:
     with pytest.raises(ProtocolError):
-        heard(LeanParser, [line])
+        heard(lean, [line])
 
 
 def test_what_came_behind_the_end_of_a_connection_is_not_read() -> None:
     reads = [b"-ERR 'Stale Connection'\r\nMSG a 1 1\r\nx\r\n"]
-    assert heard(LeanParser, reads) == [("error", "'stale connection'")]
+    assert heard(lean, reads) == [("error", "'stale connection'")]
+
+
+@given(st.lists(st.tuples(st.integers(1, 2), TOKENS, HEADERS, BODIES), max_size=12))
+def test_a_handler_is_given_its_messages_at_once(
+    parts: list[tuple[int, bytes, bytes, bytes]],
+) -> None:
+    stream = b"".join(
+        message(subject, sid, b"to", headers, body) for sid, subject, headers, body in parts
+    )
+    handled: list[Incoming] = []
+    others = heard(lambda listener: LeanParser(listener, {1: handled.append}), [stream])
+    whole = [one for one in heard(Parser, [stream]) if one[0] == 1]
+    assert handled == [read_incoming(*words) for _, *words in whole]
+    assert others == [one for one in heard(Parser, [stream]) if one[0] == 2]

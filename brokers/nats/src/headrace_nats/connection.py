@@ -18,7 +18,8 @@ from headrace.errors import AuthFailed, BrokerError, OutcomeUnknown, Unavailable
 from headrace_nats.address import Address
 from headrace_nats.dialing import options
 from headrace_nats.errors import mapped, translate
-from headrace_nats.lean import Incoming, LeanClient, Message
+from headrace_nats.incoming import Incoming
+from headrace_nats.lean import LeanClient, Message
 from headrace_nats.wire import Failure
 
 logger = logging.getLogger("headrace.nats")

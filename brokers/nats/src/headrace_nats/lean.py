@@ -10,9 +10,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from headrace_nats.client import Client
+from headrace_nats.incoming import Incoming, read_incoming
 from headrace_nats.parser import LeanParser
-
-STATUS_LINE = b"NATS/1.0 "
 
 Headers = dict[str, str]
 
@@ -31,24 +30,6 @@ class Message(Struct, frozen=True, gc=False):
     headers: Headers | None = None
 
 
-class Incoming(Struct, frozen=True, gc=False):
-    """One message that came.
-
-    Attributes:
-        subject: Where it was published.
-        reply: Where an answer goes.
-        data: What lies in it.
-        status: What the server has to say instead of a message, `""` if it is one.
-        text: The same in words.
-    """
-
-    subject: str
-    reply: str
-    data: bytes
-    status: str = ""
-    text: str = ""
-
-
 class LeanClient(Client):
     """A client that hands messages on where they are read, and writes many at a time.
 
@@ -59,8 +40,8 @@ class LeanClient(Client):
 
     def __init__(self) -> None:
         super().__init__()
-        self._ps = LeanParser(self)
         self._handlers: dict[int, Callable[[Incoming], None]] = {}
+        self._ps = LeanParser(self, self._handlers)
 
     async def listen(self, subject: str, handle: Callable[[Incoming], None]) -> Subscription:
         """Subscribe. The handler must not fail, and sees no headers but a status."""
@@ -91,9 +72,7 @@ class LeanClient(Client):
         if handle is None:
             await super()._process_msg(sid, subject, reply, data, headers)
             return
-        status, text = _status(headers) if headers else ("", "")
-        answer_to = reply.decode() if reply else ""
-        handle(Incoming(subject.decode(), answer_to, bytes(data), status, text))
+        handle(read_incoming(subject, reply or b"", bytes(data), headers or b""))
 
     async def send(self, messages: Iterable[tuple[Message, str]]) -> None:
         """Publish messages, each with the subject for its reply, or an empty one."""
@@ -116,11 +95,3 @@ def packed(message: Message, reply: str) -> bytes:
     size = len(head)
     start = f"HPUB {subject} {reply} {size} {size + len(data)}\r\n{head}"
     return b"%b%b\r\n" % (start.encode(), data)
-
-
-def _status(headers: bytes) -> tuple[str, str]:
-    if not headers.startswith(STATUS_LINE):
-        return "", ""
-    line = headers[len(STATUS_LINE) :].partition(b"\r\n")[0].decode()
-    status, _, text = line.partition(" ")
-    return status, text

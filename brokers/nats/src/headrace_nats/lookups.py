@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from headrace.errors import BrokerError
 from headrace.ids import is_valid_id
 from headrace.job import JobInfo
-from headrace_nats.lean import Incoming
+from headrace_nats.incoming import Incoming
 from headrace_nats.presence import told
 from headrace_nats.queue import NatsQueue, Stored, stored_message
-from headrace_nats.subjects import Kind, parse
+from headrace_nats.subjects import Kind, id_of
 
 BATCH = 100
 """Jobs in one request: all that is kept of them comes with the answer."""
@@ -88,7 +88,7 @@ class Lookups:
         found: dict[str, list[Stored]] = {job_id: [] for job_id in ids}
         for start in range(0, len(ids), BATCH):
             for stored in await self._all(ids[start : start + BATCH]):
-                found[parse(stored.subject)[2]].append(stored)
+                found[id_of(stored.subject)].append(stored)
         earliest = await self._queue.earliest()
         return [told(job_id, found[job_id], earliest) for job_id in ids]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nats.errors import ProtocolError
 from nats.protocol.parser import AWAITING_MSG_PAYLOAD, Parser
+
+from headrace_nats.incoming import Incoming, read_incoming
 
 END = b"\r\n"
 
@@ -23,10 +26,13 @@ class LeanParser(Parser):
 
     Args:
         client: The driver's, which is told.
+        handlers: Who takes the messages of a subscription, by its number, without waiting; the
+            client is told of others.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, handlers: Mapping[int, Callable[[Incoming], None]]) -> None:
         self._client = client
+        self._handlers = handlers
         super().__init__(client)  # pyright: ignore[reportUnknownMemberType]
 
     async def parse(self, data: bytes = b"") -> None:
@@ -69,6 +75,10 @@ class LeanParser(Parser):
             if end + len(END) > len(data):
                 break
             reply = line[3] if len(line) > fields else b""
-            await heed(sid, line[1], reply, data[body:end], data[stop:body])
+            handle = self._handlers.get(sid)
+            if handle is not None:
+                handle(read_incoming(line[1], reply, data[body:end], data[stop:body]))
+            else:
+                await heed(sid, line[1], reply, data[body:end], data[stop:body])
             read = end + len(END)
         return read

@@ -15,9 +15,9 @@ from nats.aio.subscription import Subscription
 from headrace.errors import AuthFailed, BrokerError, Unavailable
 from headrace_nats.connection import NO_RESPONDERS
 from headrace_nats.errors import QueueLost
-from headrace_nats.lean import Incoming
+from headrace_nats.incoming import Incoming
 from headrace_nats.queue import NatsQueue
-from headrace_nats.subjects import parse
+from headrace_nats.subjects import id_of, lane_of
 from headrace_nats.wire import delivered
 
 LATE = 1.0
@@ -32,7 +32,6 @@ class Delivered(Struct, frozen=True, gc=False):
     """A message that was handed to this client.
 
     Attributes:
-        consumer: That gave it.
         lane: Of the job.
         job_id: Of the job.
         data: What lies in it.
@@ -42,7 +41,6 @@ class Delivered(Struct, frozen=True, gc=False):
         asked_at: When the request was sent that it answers, or an older one.
     """
 
-    consumer: str
     lane: int
     job_id: str
     data: bytes
@@ -214,13 +212,11 @@ class Puller:
         if msg.subject.startswith(self._inbox):
             self._heed_status(int(msg.subject.rpartition(".")[2]), msg.status, msg.text)
             return
-        _, lane, job_id = parse(msg.subject)
         consumer, count, seq = delivered(msg.reply)
         pull = self._open.get(consumer)
         asked_at = pull.asked_at if pull is not None else self._queue.connection.now()
-        self._stock.append(
-            Delivered(consumer, lane, job_id, msg.data, msg.reply, count, seq, asked_at)
-        )
+        lane, job_id = lane_of(consumer), id_of(msg.subject)
+        self._stock.append(Delivered(lane, job_id, msg.data, msg.reply, count, seq, asked_at))
         self._came.set()
         self._arrived()
         if pull is not None:

@@ -19,7 +19,8 @@ from headrace_nats.address import Address
 from headrace_nats.connection import Connection, failure_of
 from headrace_nats.errors import QueueLost, translate
 from headrace_nats.fences import in_batch
-from headrace_nats.lean import Incoming, Message
+from headrace_nats.incoming import Incoming
+from headrace_nats.lean import Message
 from headrace_nats.server_clock import ServerClock, moment_of
 from headrace_nats.stream import consumer_config, stream_config, verify_consumer, verify_stream
 from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, Subjects, consumer_of

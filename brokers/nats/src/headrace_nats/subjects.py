@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 
 from headrace.job import Lease
@@ -80,9 +81,23 @@ class Subjects:
         return f"{self.root}.c.*"
 
 
+LANE_CONSUMER = "lane-"
+
+
 def consumer_of(lane: int) -> str:
     """Return the name of the consumer that serves a lane."""
-    return f"lane-{lane}"
+    return f"{LANE_CONSUMER}{lane}"
+
+
+@lru_cache(maxsize=64)
+def lane_of(consumer: str) -> int:
+    """Return the lane that a consumer of such a name serves."""
+    return int(consumer.removeprefix(LANE_CONSUMER))
+
+
+def id_of(subject: str) -> str:
+    """Return the id of a job from its own subject."""
+    return subject.rpartition(".")[2]
 
 
 def parse(subject: str) -> tuple[Kind, int, str]:
