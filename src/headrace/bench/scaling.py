@@ -12,8 +12,8 @@ from headrace.bench.subject import Subject
 from headrace.bench.workload import Workload
 from headrace.task import Call
 
-BLOCKS = 1_000
-"""Of 1 KB, hashed by one job that works: about half a millisecond of a processor."""
+BLOCKS = 8_000
+"""Of 1 KB, hashed by one job that works: about five milliseconds of a processor."""
 
 
 class Scaling(Workload, frozen=True):
@@ -28,7 +28,7 @@ class Scaling(Workload, frozen=True):
     name: ClassVar[str] = "scaling"
     workers: int = os.cpu_count() or 1
     noop: int = 50_000
-    hashing: int = 2_000
+    hashing: int = 800
 
     def variants(self, subject: Subject) -> Sequence[Variant]:
         """Return the numbers of processes, none for a broker that lives in one."""
