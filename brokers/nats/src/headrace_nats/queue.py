@@ -49,6 +49,10 @@ nothing any more, and answers nobody (seen with 2.15.1, once in 200 such meeting
 TRIES = 8
 """How often a write is repeated that another one was in the way of, or that found no queue."""
 
+FIRST_PAUSE = 0.005
+"""Seconds until a write is repeated, then twice as many: without a majority the servers refuse it at
+once, each time."""
+
 
 class Stored(Struct, frozen=True, gc=False):
     """A message as the server holds it.
@@ -294,6 +298,7 @@ class NatsQueue:
         stored: set[int] = set()
         left: dict[int, tuple[Lease, Message]]
         left = {token_of(lease).seq: (lease, message) for lease, message in writes}
+        pause = FIRST_PAUSE
         for _ in range(TRIES):
             acks = await self.publish([message for _, message in left.values()])
             stored |= {seq for seq, ack in zip(left, acks, strict=True) if ack.error is None}
@@ -306,6 +311,8 @@ class NatsQueue:
             }
             if not left:
                 return stored
+            await self.connection.pause(pause)
+            pause *= 2
         message = "writes to a job get in each other's way"
         raise Unavailable(message)
 
