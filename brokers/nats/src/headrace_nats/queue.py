@@ -50,8 +50,8 @@ TRIES = 8
 """How often a write is repeated that another one was in the way of, or that found no queue."""
 
 FIRST_PAUSE = 0.005
-"""Seconds until a write is repeated, then twice as many: without a majority the servers refuse it at
-once, each time."""
+"""Seconds until a write is repeated, then twice as many: without a majority the servers refuse it
+at once, each time."""
 
 
 class Stored(Struct, frozen=True, gc=False):
