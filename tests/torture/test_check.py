@@ -76,7 +76,7 @@ def test_a_recovered_job_violates_nothing() -> None:
     assert (report.counts["recovered"], report.counts["interrupted"]) == (1, 1)
 
 
-@pytest.mark.parametrize("state", [None, JobState.READY, JobState.RUNNING])
+@pytest.mark.parametrize("state", [None, JobState.QUEUED, JobState.RUNNING])
 def test_an_accepted_job_that_is_not_over_is_lost(state: JobState | None) -> None:
     states = {} if state is None else {"a": state}
     assert list(judged(accepted(), states=states).violations) == ["lost"]
