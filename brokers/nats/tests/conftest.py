@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from headrace.job import Lease
 from headrace_nats import NatsBroker
 from tests import live
 from tests.live import anyio_backend, connecting
@@ -63,3 +65,12 @@ async def connect() -> AsyncIterator[Connect]:
     """Return opened brokers, and close them behind the test."""
     async with connecting(NatsBroker) as connect:
         yield connect
+
+
+async def claim_all(broker: NatsBroker, queue: str, number: int) -> list[Lease]:
+    """Claim jobs that are there, by as many claims as it takes: a claim may bring fewer."""
+    leases: list[Lease] = []
+    async with asyncio.timeout(10):
+        while len(leases) < number:
+            leases += await broker.claim(queue, "w", number - len(leases), 1.0)
+    return leases

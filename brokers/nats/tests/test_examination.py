@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from brokers.nats.tests.conftest import Connect, Start
+from brokers.nats.tests.conftest import Connect, Start, claim_all
 from headrace import AuthFailed, Finding, Unavailable, Unsupported, Verdict
 from headrace.broker import QueueSpec
 from headrace.errors import Overloaded
@@ -113,7 +113,7 @@ async def test_a_server_that_flushes_each_write_serves_and_does_not_tell_of_it(
     broker = await connect(server.url)
     await broker.declare(QueueSpec(name="q"))
     await broker.enqueue("q", [job(), job()], batch="1")
-    leases = await broker.claim("q", "w", 2, 1.0)
+    leases = await claim_all(broker, "q", 2)
     assert await broker.settle([Done(lease, b"result", 60.0) for lease in leases]) == [True, True]
     assert unwell(await broker.examine())["sync_interval"] is Verdict.WARNING
 

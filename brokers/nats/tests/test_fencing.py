@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from msgspec import structs
 
-from brokers.nats.tests.conftest import Connect
+from brokers.nats.tests.conftest import Connect, claim_all
 from headrace.broker import QueueSpec
 from headrace.ids import new_id
 from headrace.job import JobInfo, JobState, Lease
@@ -173,7 +173,7 @@ async def test_jobs_that_may_have_killed_their_workers_are_handed_out_one_by_one
     ids = {new_id() for _ in range(3)}
     await broker.enqueue(name, [job(one) for one in ids], batch=new_id())
     queue = queue_of(broker, name)
-    for lease in await broker.claim(name, "w", 3, 2.0):
+    for lease in await claim_all(broker, name, 3):
         # As if two workers had died with it.
         copy = structs.replace(token_of(lease).copy, deliveries=2)
         place = Place(lease.priority, lease.id, token_of(lease).seq)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from brokers.nats.tests.conftest import Connect, Start
+from brokers.nats.tests.conftest import Connect, Start, claim_all
 from brokers.nats.tests.test_hostile import edit
 from headrace.broker import Held as Holding
 from headrace.broker import QueueSpec
@@ -68,7 +68,7 @@ async def broker(server: NatsServer, connect: Connect) -> NatsBroker:
 async def claimed(broker: NatsBroker, *ids: str) -> list[Lease]:
     """Enqueue jobs and claim them."""
     await broker.enqueue("q", [job(one) for one in ids], batch=new_id())
-    leases = await broker.claim("q", "w", len(ids), 1.0)
+    leases = await claim_all(broker, "q", len(ids))
     assert [lease.id for lease in leases] == list(ids)
     return leases
 

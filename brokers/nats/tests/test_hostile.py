@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from brokers.nats.tests.conftest import Connect, Start
+from brokers.nats.tests.conftest import Connect, Start, claim_all
 from headrace import ConfigMismatch
 from headrace.broker import Cancelled, QueueSpec
 from headrace.errors import Rejected
@@ -39,7 +39,7 @@ async def broker(node: NatsServer, connect: Connect, queue: str) -> NatsBroker:
 @pytest.mark.parametrize("bad", BAD_IDS)
 async def test_ids_of_any_letters_reach_nobody(broker: NatsBroker, queue: str, bad: str) -> None:
     await broker.enqueue(queue, [job("a"), job("dies", priority=1)], batch="1")
-    leases = await broker.claim(queue, "w", 2, 1.0)
+    leases = await claim_all(broker, queue, 2)
     [dies] = [lease for lease in leases if lease.id == "dies"]
     [a] = [lease for lease in leases if lease.id == "a"]
     assert await broker.settle([Dead(dies, "why", b"", 1)]) == [True]
@@ -64,7 +64,7 @@ async def test_a_message_that_is_no_job_ends_as_a_dead_letter_and_stops_nobody(
     async with node.client() as driver:
         await driver.jetstream().publish(f"{subjects.root}.r.0.foreign", data)
     await broker.enqueue(queue, [job("a")], batch="1")
-    leases = await broker.claim(queue, "w", 2, 1.0)
+    leases = await claim_all(broker, queue, 2)
     found = {lease.id: lease for lease in leases}
     assert found["foreign"].body == data
     outcomes: list[Outcome] = [
@@ -116,7 +116,7 @@ async def test_what_is_too_large_is_refused_alone(
     assert await broker.lookup(queue, ["a"]) == [None]
     largest = job("b", body=bytes(64000))
     assert await broker.enqueue(queue, [largest, job("c"), job("d")], batch="2") == [None] * 3
-    leases = {lease.id: lease for lease in await broker.claim(queue, "w", 3, 1.0)}
+    leases = {lease.id: lease for lease in await claim_all(broker, queue, 3)}
     with pytest.raises(Rejected, match="result") as caught:
         await broker.settle([Done(leases["c"], bytes(66000), 60.0)])
     assert caught.value.job_id == "c"

@@ -10,23 +10,13 @@ from functools import partial
 from typing import TypeAlias
 
 from headrace.clock import Clock
+from headrace.worker.pace import Pace
 from headrace.worker.pulse import Pulse
 from headrace.worker.run import CancelReason, Run
 from headrace.worker.settings import Settings
 from headrace.worker.source import Source
 
 logger = logging.getLogger("headrace.worker")
-
-SHORT_JOB = 0.01
-"""Seconds: jobs that take less on average are claimed ahead."""
-
-DEEPEST = 16
-"""Jobs that are claimed ahead for each slot at most: the broker works while these run. With 4 of
-them it had to wait for the worker: 29,100 no-op jobs a second on NATS and 56,300 on Redis, 39,500
-and 66,200 with 16."""
-
-SMOOTHING = 0.05
-"""Weight of the newest job in the average."""
 
 UNSETTLED = 1_000
 """Outcomes that may wait for a broker in trouble before no more is claimed."""
@@ -56,7 +46,7 @@ class Consumer:
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._backlog: deque[Claimed] = deque()
         self._arrived = asyncio.Event()
-        self._average = 1.0
+        self._pace = Pace(settings.concurrency)
         self.running: dict[Run, Source] = {}
         self.changed = changed
         self.abandoned = 0
@@ -73,11 +63,7 @@ class Consumer:
     def _prefetch(self) -> int:
         if self._settings.prefetch is not None:
             return self._settings.prefetch
-        if self._average >= SHORT_JOB:
-            return 0
-        # As many as a slot runs in the time of one short job: none waits for much longer than that.
-        depth = SHORT_JOB / max(self._average, SHORT_JOB / DEEPEST)
-        return int(self._settings.concurrency * depth)
+        return self._pace.ahead
 
     @property
     def _room(self) -> int:
@@ -180,7 +166,7 @@ class Consumer:
             self._slots.release()
             self.changed.beat()
         source.settler.put(run, outcome)
-        self._average += SMOOTHING * (self._clock.monotonic() - began - self._average)
+        self._pace.ended(began, self._clock.monotonic())
 
     # stopping
 

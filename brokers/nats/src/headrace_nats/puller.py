@@ -17,7 +17,7 @@ from headrace_nats.connection import NO_RESPONDERS
 from headrace_nats.errors import QueueLost
 from headrace_nats.incoming import Incoming
 from headrace_nats.queue import NatsQueue
-from headrace_nats.subjects import id_of, lane_of
+from headrace_nats.subjects import place_of
 from headrace_nats.wire import delivered
 
 LATE = 1.0
@@ -215,7 +215,7 @@ class Puller:
         consumer, count, seq = delivered(msg.reply)
         pull = self._open.get(consumer)
         asked_at = pull.asked_at if pull is not None else self._queue.connection.now()
-        lane, job_id = lane_of(consumer), id_of(msg.subject)
+        lane, job_id = place_of(msg.subject)
         self._stock.append(Delivered(lane, job_id, msg.data, msg.reply, count, seq, asked_at))
         self._came.set()
         self._arrived()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import lru_cache
 from hashlib import blake2b
 
 from headrace.job import Lease
@@ -81,23 +80,20 @@ class Subjects:
         return f"{self.root}.c.*"
 
 
-LANE_CONSUMER = "lane-"
-
-
 def consumer_of(lane: int) -> str:
     """Return the name of the consumer that serves a lane."""
-    return f"{LANE_CONSUMER}{lane}"
-
-
-@lru_cache(maxsize=64)
-def lane_of(consumer: str) -> int:
-    """Return the lane that a consumer of such a name serves."""
-    return int(consumer.removeprefix(LANE_CONSUMER))
+    return f"lane-{lane}"
 
 
 def id_of(subject: str) -> str:
     """Return the id of a job from its own subject."""
     return subject.rpartition(".")[2]
+
+
+def place_of(subject: str) -> tuple[int, str]:
+    """Return the lane and the id of a job from its own subject."""
+    _, lane, job_id = subject.rsplit(".", 2)
+    return int(lane), job_id
 
 
 def parse(subject: str) -> tuple[Kind, int, str]:
