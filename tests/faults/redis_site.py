@@ -124,7 +124,7 @@ REFUSALS = {
 
 
 class RedisSite(Site):
-    """Valkey, with nothing kept on disk unless `durable` asks for it."""
+    """Valkey or Redis, with nothing kept on disk unless `durable` asks for it."""
 
     scheme = "redis"
     multiplexed = False
@@ -145,10 +145,10 @@ class RedisSite(Site):
     cut_settlements: ClassVar[list[type[BrokerError]]] = [OutcomeUnknown, Unavailable]
     locked: ClassVar[Mapping[str, Any]] = {"requirepass": "secret"}
 
-    def __init__(self, folder: Path, **options: Any) -> None:
-        binary = REDIS_SERVERS["valkey-9.1"]()
+    def __init__(self, folder: Path, version: str = "valkey-9.1", **options: Any) -> None:
+        binary = REDIS_SERVERS[version]()
         if binary is None:
-            pytest.skip("there is no valkey-9.1 here")
+            pytest.skip(f"there is no {version} here")
         self.valkey = RedisServer(binary, folder, **options)
         self.server = self.valkey
 

@@ -1,145 +1,77 @@
-"""Torture a queue.
-
-uv run python -m tests.torture --broker nats --scenario M1 --seed 7 --duration 20
-"""
+"""Torture a queue: `uv run python -m tests.torture --broker nats --scenario M1 --seed 7`."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import click
-from msgspec import Struct
+import msgspec
+import uvloop
 
-from headrace.broker import Broker
-from headrace.errors import BrokerError
-from headrace.ids import new_id
-from tests.servers import NatsServer, RedisServer, Server, nats_server, redis_on_path
-from tests.torture.app import FOLDER, LEASE, NAME, URL, tortured
-from tests.torture.check import Bounds, Report, Run, judge
-from tests.torture.crew import Crew
-from tests.torture.ledger import Ledger, read
-from tests.torture.nemesis import Nemesis, schedule
-from tests.torture.workload import Mix, Producer
+from tests.torture.check import Report
+from tests.torture.places import PLACES
+from tests.torture.scenarios import SCENARIOS
+from tests.torture.trial import Trial, held
 
-WORKERS = 3
-DRAIN = 90.0
+TOLD = ("accepted", "recovered", "fenced", "rescheduled", "released", "dead letters")
 
 
-class Scenario(Struct, frozen=True, kw_only=True):
-    """What is done, and what must have come of it."""
-
-    title: str
-    faults: tuple[str, ...] = ()
-    apart: tuple[float, float] = (1.5, 3.0)
-    mix: Mix = Mix()
-    needed: tuple[str, ...] = ("accepted", "retried", "dead")
-
-
-SCENARIOS = {
-    "M1": Scenario(title="workers are killed", faults=("kill",), needed=("recovered", "retried")),
-    "M2": Scenario(title="workers freeze", faults=("freeze",), needed=("fenced", "recovered")),
-    "M4": Scenario(title="the server is killed", faults=("server",), apart=(5.0, 8.0)),
-    "M5": Scenario(title="workers are stopped", faults=("terminate",), needed=("released",)),
-    "all": Scenario(
-        title="everything",
-        faults=("kill", "freeze", "terminate", "kill", "server"),
-        mix=Mix(poisonous=0.002),
-        needed=("recovered", "fenced", "retried", "dead"),
-    ),
-}
+def brief(trial: Trial, report: Report) -> str:
+    """Return what became of a trial, in a line for the trial and one for each violation."""
+    counts = "  ".join(f"{name} {report.counts.get(name, 0)}" for name in TOLD)
+    verdict = "VIOLATED" if report.violations else "ok"
+    lines = [f"{trial.broker:10} {trial.scenario:6} {trial.seed:3}  {verdict:8}  {counts}"]
+    for name, shown in report.violations.items():
+        lines.append(f"    {name}: {len(shown)}, such as {', '.join(shown[:4])}")
+    return "\n".join(lines)
 
 
-def server_of(broker: str, folder: Path) -> Server:
-    """Start a server that forgets nothing when it is killed."""
-    if broker == "nats":
-        binary = nats_server()
-        assert binary is not None
-        return NatsServer(binary, folder).start()
-    binary = redis_on_path()
-    assert binary is not None
-    return RedisServer(binary, folder, appendonly="yes", appendfsync="always").start()
-
-
-async def torture(broker: str, scenario: Scenario, seed: int, duration: float) -> Report:
-    """Run a scenario, heal, drain and judge."""
-    lease = 2.0
-    with tempfile.TemporaryDirectory() as place:
-        folder, logs = Path(place, "ledger"), Path(place, "logs")
-        folder.mkdir()
-        logs.mkdir()
-        server = server_of(broker, Path(place))
-        environment = {
-            URL: server.url,
-            FOLDER: str(folder),
-            LEASE: str(lease),
-            NAME: f"torture-{new_id()}",
-        }
-        os.environ.update(environment)
-        queue, tasks = tortured()
-        ledger = Ledger(folder)
-        crew = Crew(logs, environment, ledger)
-        nemesis = Nemesis(crew, server, ledger, lease, WORKERS)
-        try:
-            async with queue:
-                producer = Producer(queue, tasks, ledger, scenario.mix, seed)
-                nemesis.refill()
-                until = asyncio.get_running_loop().time() + duration
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(
-                        producer.run(lambda: asyncio.get_running_loop().time() < until)
-                    )
-                    group.create_task(
-                        nemesis.run(schedule(seed, scenario.faults, duration, scenario.apart))
-                    )
-                await drained(queue.broker, queue.name, nemesis)
-                infos = await queue.broker.lookup(queue.name, producer.jobs)
-                dead = [letter.id async for letter in queue.dead_letters()]
-            crew.end()
-        finally:
-            for worker in crew.workers:
-                worker.kill()
-            server.stop()
-        states = {
-            job: info.state
-            for job, info in zip(producer.jobs, infos, strict=True)
-            if info is not None
-        }
-        run = Run(events=read(folder), states=states, dead=frozenset(dead))
-    bounds = Bounds(recovery=lease + lease / 4 + 1.5, overlap=lease / 3 + 1.0)
-    return judge(run, bounds, scenario.needed)
-
-
-async def drained(broker: Broker, queue: str, nemesis: Nemesis) -> None:
-    """Wait until nothing is left to be done."""
-    async with asyncio.timeout(DRAIN):
-        while True:
-            nemesis.refill()
-            try:
-                stats = await broker.stats(queue)
-            except BrokerError:
-                continue
-            if not (sum(stats.ready) + stats.delayed + stats.running):
-                return
-            await asyncio.sleep(0.2)
+def applicable(broker: str, scenario: str) -> bool:
+    """Tell whether a scenario is for such a broker."""
+    only = SCENARIOS[scenario].only
+    return not only or (only == "nats") == (broker == "nats")
 
 
 @click.command()
-@click.option("--broker", type=click.Choice(["redis", "nats"]), default="redis")
-@click.option("--scenario", type=click.Choice([*SCENARIOS]), default="M1")
-@click.option("--seed", default=7)
-@click.option("--duration", default=20.0)
-def main(broker: str, scenario: str, seed: int, duration: float) -> None:
-    """Torture, and exit with 1 if anything was violated."""
-    report = asyncio.run(torture(broker, SCENARIOS[scenario], seed, duration))
-    for name, count in sorted(report.counts.items()):
-        click.echo(f"{name:>20} {count}")
-    for name, shown in report.violations.items():
-        click.echo(f"VIOLATED {name}: {len(shown)}, such as {shown[:5]}")
-    sys.exit(1 if report.violations else 0)
+@click.option("--broker", "brokers", multiple=True, type=click.Choice([*PLACES]))
+@click.option("--scenario", "scenarios", multiple=True, type=click.Choice([*SCENARIOS]))
+@click.option("--all", "everything", is_flag=True, help="Every scenario, on every broker named.")
+@click.option("--seed", "seeds", multiple=True, default=[7], help="May be given more than once.")
+@click.option("--duration", default=20.0, help="Seconds of load.")
+@click.option("--lease", default=2.0, help="Seconds.")
+@click.option("--report", type=click.Path(path_type=Path), help="Append a line of JSON for each.")
+@click.option("--verbose", is_flag=True, help="Show all counts.")
+def main(  # noqa: PLR0913 - its options
+    brokers: tuple[str, ...],
+    scenarios: tuple[str, ...],
+    everything: bool,
+    seeds: tuple[int, ...],
+    duration: float,
+    lease: float,
+    report: Path | None,
+    verbose: bool,
+) -> None:
+    """Torture queues, and exit with 1 if anything was violated."""
+    names = [*SCENARIOS] if everything else scenarios or ("mixed",)
+    violated = 0
+    for broker in brokers or ("redis-path", "nats"):
+        for scenario in names:
+            if not applicable(broker, scenario):
+                continue
+            for seed in seeds:
+                trial = Trial(
+                    broker=broker, scenario=scenario, seed=seed, duration=duration, lease=lease
+                )
+                found = uvloop.run(held(trial))
+                violated += bool(found.violations)
+                click.echo(brief(trial, found))
+                if verbose:
+                    click.echo(msgspec.json.format(msgspec.json.encode(found.counts)))
+                if report is not None:
+                    with report.open("ab") as file:
+                        file.write(msgspec.json.encode({"trial": trial, "report": found}) + b"\n")
+    sys.exit(min(violated, 1))
 
 
 if __name__ == "__main__":

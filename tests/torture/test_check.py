@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from headrace import JobState
-from tests.torture.check import Bounds, Report, Run, judge
+from tests.torture.check import Report, judge
 from tests.torture.ledger import Event
+from tests.torture.run import Promise, Run
 
-BOUNDS = Bounds(recovery=3.0, overlap=0.5)
+PROMISE = Promise(recovery=3.0, overlap=0.5, blind=1.5, late=2.0, shutdown=5.0)
 
 
 def event(kind: Any, at: float, job: str = "a", process: int = 1, **facts: Any) -> Event:
@@ -31,9 +32,15 @@ def ran(
 
 
 def settled(
-    at: float, job: str = "a", process: int = 1, *, counts: bool = True, outcome: str = "Done"
+    at: float,
+    job: str = "a",
+    process: int = 1,
+    *,
+    counts: bool = True,
+    outcome: str = "succeeded",
+    fencing: int = 1,
 ) -> list[Event]:
-    facts = {"outcome": outcome}
+    facts = {"outcome": outcome, "fencing": fencing}
     return [
         event("settling", at - 0.05, job, process, **facts),
         event("settled", at, job, process, counts=counts, **facts),
@@ -43,13 +50,16 @@ def settled(
 def judged(
     *parts: list[Event],
     states: dict[str, JobState] | None = None,
-    dead: frozenset[str] = frozenset(),
+    dead: dict[str, str] | None = None,
+    results: dict[str, Any] | None = None,
     needed: tuple[str, ...] = (),
+    forbidden: tuple[str, ...] = (),
+    left: tuple[str, ...] = (),
 ) -> Report:
     events = sorted((one for part in parts for one in part), key=lambda one: one.at)
     if states is None:
         states = {one.job: JobState.SUCCEEDED for one in events if one.kind == "try"}
-    return judge(Run(events=events, states=states, dead=dead), BOUNDS, needed)
+    return judge(Run(events, states, dead, results, left), PROMISE, needed, forbidden)
 
 
 def killed(at: float, process: int = 1) -> list[Event]:
