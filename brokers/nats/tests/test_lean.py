@@ -127,6 +127,15 @@ async def test_what_is_sent_on_a_connection_that_is_cut_fails_before_the_driver_
         await client.send([(Message("a", b"x"), "")])
 
 
+async def test_a_ping_on_a_connection_that_is_cut_fails_in_silence(client: LeanClient) -> None:
+    cut(client)
+    driver: Any = client
+    driver.options["ping_interval"] = 0
+    assert client.is_connected
+    await driver._ping_interval()
+    assert client.is_connected, "the driver noticed before the ping"
+
+
 async def test_a_connection_that_is_cut_can_be_closed(client: LeanClient) -> None:
     await client.send([(Message("a", b"x"), "")])
     cut(client)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import nats.aio.client
@@ -59,6 +60,11 @@ class Client(nats.aio.client.Client):
             message = "the connection is cut, and the driver has not noticed yet"
             raise ConnectionResetError(message)
         return await super()._flush_pending(force_flush)
+
+    async def _ping_interval(self) -> None:
+        # Nobody waits for these pings, and who reads is told of the end of the connection too.
+        with suppress(ConnectionResetError):
+            await super()._ping_interval()
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002
         if self._is_cut:
