@@ -70,14 +70,14 @@ def attempts(run: Run, promise: Promise) -> list[str]:
     ]
 
 
-def fencing(run: Run, _: Promise) -> list[str]:
+def fencing(run: Run, promise: Promise) -> list[str]:
     """I5: who starts later has the higher fencing number, and no lower attempt."""
     return [
         f"{job}: {one.fencing} of attempt {one.attempt}, then {other.fencing} of {other.attempt}"
         for job, tries in run.attempts.items()
         for one, other in pairwise(attempt.start for attempt in tries)
         if other.fencing <= one.fencing or other.attempt < one.attempt
-        if not any(one.at < wipe < other.at for wipe in run.wiped)
+        if not run.forgot(Span(one.at, other.at), promise)
     ]
 
 
