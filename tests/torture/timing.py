@@ -103,7 +103,8 @@ def recovery(run: Run, promise: Promise) -> list[str]:
                 continue
             waited = Span(fell, other.start.at)
             last = other.start.deliveries == promise.deliveries
-            seconds = waited.end - fell - (covered(waited, suspects) if last else 0.0)
+            excess = covered(waited, suspects) + promise.aside if last else 0.0
+            seconds = waited.end - fell - excess
             if seconds > promise.recovery and not _excused(run, waited):
                 shown.append(f"{job}: {seconds:.3f} s until delivery {other.start.deliveries}")
     return shown

@@ -69,6 +69,7 @@ class Trial(Struct, frozen=True, kw_only=True):
             late=FOREVER if busy else 2.0,
             shutdown=GRACE + 2.0,
             attempts=RETRY.attempts,
+            aside=1.0 if self.broker == "nats" else 0.0,
             forgets=self.broker == "nats",
         )
 
