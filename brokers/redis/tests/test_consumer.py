@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from brokers.redis.tests.conftest import Connect
-from headrace.broker import Control, QueueSpec
+from headrace.broker import Control, Held, QueueSpec
 from headrace.job import Lease
-from headrace.outcome import Done
+from headrace.outcome import Done, Release
 from headrace.testing.conformance.lab import job
 from headrace_redis.consumer import Consumer
 from tests.servers import RedisServer
@@ -52,6 +52,26 @@ async def test_what_the_server_gave_in_a_lost_reply_is_handed_out(
     assert {known.id, lease.id} == {"a", "b"}
     assert await broker.claim("q", "w", 10, 0) == []
     assert await broker.settle([Done(known), Done(lease)]) == [True, True]
+
+
+@pytest.mark.parametrize("verb", ["settle", "renew"])
+async def test_a_worker_that_has_its_own_job_again_keeps_it_when_the_old_lease_is_lost(
+    own_valkey: RedisServer, connect: Connect, verb: str
+) -> None:
+    broker = await connect(own_valkey.url)
+    await broker.declare(QueueSpec(name="q", lease=1.0))
+    await broker.enqueue("q", [job("a")], batch="1")
+    [lost] = await broker.claim("q", "w", 1, 0)
+    [again] = await broker.claim("q", "w", 1, 5)
+    assert (lost.deliveries, again.deliveries) == (1, 2)
+    if verb == "settle":
+        assert await broker.settle([Release(lost)]) == [False]
+    else:
+        assert await broker.renew([lost]) == [Held.LOST]
+    consumer: Consumer = broker._consumers["q", "w"]
+    consumer._doubt()
+    assert await broker.claim("q", "w", 1, 0) == []
+    assert await broker.settle([Done(again)]) == [True]
 
 
 async def test_a_paused_queue_is_served_when_it_goes_on(

@@ -275,10 +275,9 @@ class RedisBroker:
         return counts
 
     def _forget(self, lease: Lease) -> None:
-        token = token_of(lease)
-        consumer = self._consumers.get((lease.queue, token.consumer))
+        consumer = self._consumers.get((lease.queue, token_of(lease).consumer))
         if consumer is not None:
-            consumer.forget(token.place)
+            consumer.forget(lease)
 
     async def cancel(self, queue: str, ids: Sequence[str]) -> list[Cancelled]:
         """Take jobs back; see `Broker.cancel`."""

@@ -165,9 +165,12 @@ class Consumer:
         self._held = {place: held for place, held in self._held.items() if held.deadline > old}
         return list(self._held)
 
-    def forget(self, place: Place) -> None:
-        """Say that a lease is settled or lost."""
-        self._held.pop(place, None)
+    def forget(self, lease: Lease) -> None:
+        """Say that a lease is settled or lost. A later one of the same entry is kept."""
+        place = token_of(lease).place
+        held = self._held.get(place)
+        if held is not None and held.deliveries == lease.deliveries:
+            del self._held[place]
 
     async def close(self) -> None:
         """Wait for what is under way, and give back what nobody took."""
