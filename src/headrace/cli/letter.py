@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from headrace.cli.text import cut, escaped, json_line, raw_json, table
-from headrace.codec import FailedAttempt, decode_envelope
+from headrace.codec import UNREADABLE, FailedAttempt, decode_envelope
 from headrace.errors import InvalidEnvelope
 from headrace.letter import DeadLetter
 
@@ -90,7 +90,7 @@ def _arguments(raw: Raw) -> Raw:
     """Return msgpack as JSON; what is none as the text of its bytes."""
     try:
         return raw_json(msgspec.msgpack.decode(raw))
-    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
+    except (*UNREADABLE, TypeError):
         return raw_json(repr(bytes(raw)))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import inf
 
-from nats.aio.msg import Msg
-
 from headrace_nats.fences import following
+from headrace_nats.incoming import Incoming
 from headrace_nats.lean import Message
 from headrace_nats.queue import NatsQueue, stored_message
 from headrace_nats.server_clock import moment_of
@@ -59,7 +59,7 @@ class Overdue:
             return HASTE if late else PAUSE
         return PAUSE
 
-    async def _page(self) -> list[Msg]:
+    async def _page(self) -> list[Incoming]:
         """Return the delayed jobs that follow those of the last step, none behind the last one."""
         wish = {
             "seq": self._seen + 1,
@@ -73,14 +73,22 @@ class Overdue:
         return page
 
 
-def _due(msg: Msg) -> float:
-    """Return when a job is to be brought to its lane, by the server's clock."""
-    when = (msg.headers or {}).get("Nats-Schedule", "")
-    return moment_of(when.removeprefix("@at ")) if when.startswith("@at ") else inf
+def _due(msg: Incoming) -> float:
+    """Return when a job is to be brought to its lane, by the server's clock.
+
+    What somebody else has published there is never late, if it is no schedule of ours.
+    """
+    headers = msg.headers
+    when = headers.get("Nats-Schedule", "")
+    if not when.startswith("@at ") or "Nats-Schedule-Target" not in headers:
+        return inf
+    with suppress(ValueError):
+        return moment_of(when.removeprefix("@at "))
+    return inf
 
 
-def _anew(msg: Msg) -> Message:
+def _anew(msg: Incoming) -> Message:
     """Return a schedule as it is: the server takes heed of it again."""
-    stored, headers = stored_message(msg), msg.headers or {}
+    stored, headers = stored_message(msg), msg.headers
     kept = {name: headers[name] for name in ("Nats-Schedule", "Nats-Schedule-Target")}
     return Message(stored.subject, stored.data, kept | following(stored.seq))

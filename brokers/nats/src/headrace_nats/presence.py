@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from headrace.job import JobInfo, JobState
 from headrace_nats.queue import NatsQueue, Stored
 from headrace_nats.subjects import Kind, parse
 from headrace_nats.wire import read_copy, read_letter, read_over
+
+logger = logging.getLogger("headrace.nats")
 
 _STATES = {Kind.READY: JobState.QUEUED, Kind.DELAYED: JobState.DELAYED}
 _RANK = (Kind.READY, Kind.DELAYED, Kind.DEAD, Kind.OVER)
@@ -13,13 +17,31 @@ _RANK = (Kind.READY, Kind.DELAYED, Kind.DEAD, Kind.OVER)
 
 
 def kind_of(stored: Stored) -> Kind:
-    """Return where a job is."""
-    return parse(stored.subject)[0]
+    """Return where a job is; what `parse` does not take is nowhere any more."""
+    place = parse(stored.subject)
+    return Kind.OVER if place is None else place[0]
+
+
+async def _last(queue: NatsQueue, job_id: str) -> Stored | None:
+    """Return the last that was written of a job. What others have put before it is taken away.
+
+    It would be in the way of the job's fences for ever.
+    """
+    while True:
+        [stored] = await queue.get([queue.subjects.anywhere(job_id)])
+        if stored is None or parse(stored.subject) is not None:
+            return stored
+        logger.error(
+            "a message under the id of a job is none of its kinds, it is deleted",
+            extra={"queue": queue.spec.name, "job_id": job_id, "subject": stored.subject},
+        )
+        if not (await queue.delete([stored.seq]))[0]:
+            return None
 
 
 async def find(queue: NatsQueue, job_id: str) -> Stored | None:
     """Return the last that was written of a job, if it is not to be forgotten by now."""
-    [stored] = await queue.get([queue.subjects.anywhere(job_id)])
+    stored = await _last(queue, job_id)
     if stored is not None and kind_of(stored) is Kind.OVER:
         if read_over(stored.data).until <= await queue.earliest():
             # The server would drop it within the next seconds.
@@ -52,7 +74,8 @@ def told(job_id: str, found: list[Stored], earliest: float) -> JobInfo | None:
         found: What is kept.
         earliest: A moment that the server's clock has reached.
     """
-    for stored in sorted(found, key=lambda one: _RANK.index(kind_of(one)), reverse=True):
+    ours = [stored for stored in found if parse(stored.subject) is not None]
+    for stored in sorted(ours, key=lambda one: _RANK.index(kind_of(one)), reverse=True):
         info = _info(job_id, stored, earliest)
         if info is not None:
             return info

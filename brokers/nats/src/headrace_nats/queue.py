@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct, structs
-from nats.aio.msg import Msg
 
 from headrace.broker import QueueSpec
 from headrace.errors import Unavailable
@@ -365,9 +364,9 @@ class NatsQueue:
         return (await self.now()).earliest(self.connection.now())
 
 
-def stored_message(msg: Msg) -> Stored:
+def stored_message(msg: Incoming) -> Stored:
     """Read a message that the server sent by request."""
-    headers = msg.headers or {}
+    headers = msg.headers
     return Stored(
         headers["Nats-Subject"],
         int(headers["Nats-Sequence"]),

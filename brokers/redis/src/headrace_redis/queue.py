@@ -13,7 +13,7 @@ from headrace_redis.errors import QueueLost
 from headrace_redis.keys import GROUP, lane, queue_prefix, queues
 from headrace_redis.scripts import DECLARE, RENEW, Script
 from headrace_redis.server import Server
-from headrace_redis.wire import milliseconds
+from headrace_redis.wire import milliseconds, text_of
 
 logger = logging.getLogger("headrace.redis")
 
@@ -48,11 +48,12 @@ class RedisQueue:
         wanted = [str(spec.lanes), str(milliseconds(spec.lease)), "1" if self._track else "0"]
         keep = milliseconds(spec.result_ttl)
         reply = await self._server.run(DECLARE, self.prefix, *wanted, keep)
-        held = [value.decode() for value in reply[:3]]
+        held = [text_of(value or b"") for value in reply[:3]]
         if held != wanted:
             lanes, lease, track = held
+            seconds = int(lease) / 1000 if lease.isdecimal() else lease
             message = (
-                f"queue {spec.name!r} exists with lease={int(lease) / 1000} lanes={lanes} "
+                f"queue {spec.name!r} exists with lease={seconds} lanes={lanes} "
                 f"track={'yes' if track == '1' else 'no'}, not lease={spec.lease} "
                 f"lanes={spec.lanes} track={'yes' if self._track else 'no'}: its users must agree"
             )
