@@ -17,6 +17,9 @@ from headrace.letter import DeadLetter
 ERROR_LISTED = 80
 """Characters of an error in a list."""
 
+REASON_LISTED = 300
+"""Characters of a reason in a list."""
+
 BODY_SHOWN = 1_000
 """Characters of a body that cannot be read."""
 
@@ -111,8 +114,8 @@ def _row(letter: DeadLetter) -> tuple[str, ...]:
     last = letter.failures[-1] if letter.failures else None
     return (
         letter.id,
-        letter.task or "-",
-        letter.reason,
+        cut(letter.task or "-", ERROR_LISTED),
+        cut(letter.reason, REASON_LISTED),
         str(letter.attempt),
         _moment(letter.died_at.timestamp()),
         "" if last is None else cut(f"{last.error}: {last.message}", ERROR_LISTED),
