@@ -18,7 +18,6 @@ from headrace_redis.queue import RedisQueue
 from headrace_redis.scripts import ADOPT, BURY, CLAIM
 from headrace_redis.wire import (
     Place,
-    lease_from,
     leases_from,
     milliseconds,
     pack_places,
@@ -130,12 +129,15 @@ class Consumer:
         except OutcomeUnknown:
             self._doubt()
             raise
+        return await self._take(reply, deadline), sweep / 1000
+
+    async def _take(self, reply: list[Any], deadline: float) -> list[Lease]:
         leases, strangers = leases_from(reply, self._queue.spec.name, self._name, deadline)
         for lease in leases:
             self._held[token_of(lease).place] = lease
         if strangers:
             await self._bury(strangers)
-        return leases, sweep / 1000
+        return leases
 
     async def _bury(self, places: list[Place]) -> None:
         """Make dead letters of entries that are no jobs. If that fails they come once more."""
@@ -155,21 +157,17 @@ class Consumer:
             self._reading = True
         deadline = self._clock.monotonic() + self._queue.spec.lease
         try:
-            found = await self._queue.read(self._name, seconds)
+            reply = await self._queue.read(self._name, seconds)
         except OutcomeUnknown:
             self._doubt()
             raise
         finally:
             self._reading = False
-        if found is None:
-            return None
-        lane, entry, fields = found
-        lease = lease_from(self._queue.spec.name, self._name, deadline, lane, entry, fields, 1)
-        if lease is None:
-            await self._bury([(lane, entry)])
-        else:
-            self._held[lane, entry] = lease
-        return lease
+        leases = await self._take(reply, deadline)
+        if len(leases) > 1:
+            # Where several lanes have jobs already, each of them gives one.
+            self._give_back(leases[1:])
+        return leases[0] if leases else None
 
     def _first_lane(self) -> int:
         """Begin at lane 0, but every so often at each of the others in turn."""

@@ -82,11 +82,12 @@ class RedisQueue:
             await self.restore(error)
             return await self._server.renew(RENEW, self.prefix, *args)
 
-    async def read(self, consumer: str, seconds: float) -> tuple[int, str, list[bytes]] | None:
+    async def read(self, consumer: str, seconds: float) -> list[Any]:
         """Wait for a job that comes to any lane. Never cancel it: the job would be lost.
 
         Returns:
-            Its lane, its entry and its fields; `None` when the time is up.
+            As `claim.lua`: lane, jobs, lane, jobs and so on, where several lanes had one already;
+            nothing when the time is up.
         """
         streams = [lane(self.prefix, number) for number in range(self.spec.lanes)]
         block = max(1, int(seconds * 1000))
@@ -95,11 +96,11 @@ class RedisQueue:
             reply = await self._server.read(*command, *streams, *[">"] * len(streams))
         except QueueLost as error:
             await self.restore(error)
-            return None
-        if not reply:
-            return None
-        stream, [[entry, fields]] = reply[0]
-        return streams.index(stream.decode()), entry.decode(), fields
+            return []
+        told: list[Any] = []
+        for stream, jobs in reply or ():
+            told += [streams.index(stream.decode()), jobs]
+        return told
 
     async def restore(self, error: QueueLost) -> None:
         """Declare the queue again after somebody took it away.
