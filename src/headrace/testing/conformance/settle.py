@@ -48,8 +48,8 @@ class SettleChapter(Chapter):
             await lab.put(expires=LONGEST, unique="u", unique_for=LONGEST),
         )
         leases = {lease.id: lease for lease in await lab.claim(2)}
-        outcomes = [Done(leases[kept], b"", LONGEST), Reschedule(leases[again], LONGEST, 1, b"")]
-        assert await lab.settle(*outcomes) == [True, True]
+        done, later = Done(leases[kept], b"", LONGEST), Reschedule(leases[again], LONGEST, 1, b"")
+        assert await lab.settle(done, later) == [True, True]
         assert await lab.state(kept) is JobState.SUCCEEDED
         assert await lab.state(again) is JobState.DELAYED
 
