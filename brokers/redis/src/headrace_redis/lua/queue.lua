@@ -132,6 +132,9 @@ local function cancelled(id)
   return any_cancelled() and call('ZSCORE', CANCELS, id)
 end
 
+-- What all channels of clients begin with.
+local OVER = string.match(KEYS[1], '^[^:]*') .. ':over:'
+
 -- Wakes those who wait for the end of a job.
 local function tell(id)
   if is_waited == nil then
@@ -141,7 +144,10 @@ local function tell(id)
   if channels then
     call('HDEL', WAITERS, id)
     for channel in string.gmatch(channels, '%S+') do
-      redis.pcall('PUBLISH', channel, id)
+      -- Somebody else may have written others there, which this user may not use.
+      if string.sub(channel, 1, #OVER) == OVER then
+        call('PUBLISH', channel, id)
+      end
     end
   end
 end
