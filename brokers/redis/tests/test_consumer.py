@@ -113,3 +113,21 @@ async def test_a_suspect_that_is_put_back_is_looked_for_soon(
     assert {suspect.id, other.id} == {"a", "b"}
     assert all(seconds <= 0.02 for seconds in reads), "what has no abandoned jobs waits longer"
     assert await broker.settle([Done(other)]) == [True]
+
+
+async def test_a_wait_that_finds_jobs_in_several_lanes_loses_none(
+    own_valkey: RedisServer, connect: Connect
+) -> None:
+    broker = await connect(own_valkey.url)
+    await broker.declare(QueueSpec(name="q", lease=60.0))
+    assert await broker.claim("q", "w", 1, 0) == []
+    jobs = [job("a", priority=0), job("b", priority=1), job("c", priority=2)]
+    await broker.enqueue("q", jobs, batch="1")
+    consumer: Consumer = broker._consumers["q", "w"]
+    lease = await consumer._read(1.0)
+    assert lease is not None
+    found = {lease.id}
+    async with asyncio.timeout(10):
+        while len(found) < len(jobs):
+            found |= {one.id for one in await broker.claim("q", "w", 10, 1.0)}
+    assert found == {"a", "b", "c"}

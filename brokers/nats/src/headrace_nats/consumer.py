@@ -13,6 +13,7 @@ from headrace.errands import Errands
 from headrace.errors import BrokerError
 from headrace.job import JobState, Lease
 from headrace.outcome import Done, Ended, Outcome
+from headrace_nats.burial import bury, is_stranger
 from headrace_nats.ending import Place, is_expired, moved
 from headrace_nats.errors import QueueLost
 from headrace_nats.lean import Message
@@ -133,7 +134,12 @@ class Consumer:
     async def _leases(self, found: Sequence[Delivered]) -> list[Lease]:
         """Return what may start, and do with the rest what is to be done with it."""
         await self._drop([one for one in found if not one.data])
-        leases = [self._lease(one) for one in found if one.data]
+        jobs = [one for one in found if one.data]
+        strangers = [one for one in jobs if is_stranger(one, self._queue.largest)]
+        if strangers:
+            await bury(self._queue, strangers)
+            jobs = [one for one in jobs if one not in strangers]
+        leases = [self._lease(one) for one in jobs]
         # Whoever claims next gets those of workers that are gone.
         await self._rewrite([lease for lease in leases if _is_abandoned(lease)])
         fresh = [lease for lease in leases if not _is_abandoned(lease)]
@@ -197,7 +203,7 @@ class Consumer:
 
     async def _is_superseded(self, lease: Lease) -> bool:
         """Tell whether a worker that is gone had written what became of a job, but not more."""
-        [newest] = await self._queue.get([self._queue.subjects.anywhere(lease.id)])
+        [newest] = await self._queue.newest([lease.id])
         return newest is not None and newest.seq != token_of(lease).seq
 
     async def _end(self, leases: Sequence[Lease], ended: dict[str, Ended | None]) -> None:
@@ -254,7 +260,9 @@ class Consumer:
     async def _give_back_left_over(self) -> None:
         found = [one for one in self._puller.left_over() if one.data]
         try:
-            await self._rewrite([self._lease(one) for one in found])
+            largest = self._queue.largest if found else 0
+            jobs = [one for one in found if not is_stranger(one, largest)]
+            await self._rewrite([self._lease(one) for one in jobs])
         except BrokerError:
             await self._keep_back(found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from headrace.broker import Control, QueueStats
-from headrace_nats.queue import NatsQueue
+from headrace_nats.queue import NatsQueue, stored_message
 from headrace_nats.server_clock import moment_of, written
 from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, consumer_of
 
@@ -115,6 +115,6 @@ async def _purge_lane(queue: NatsQueue, lane: int) -> int:
         found = await queue.connection.collect(verb, wish)
         if not found:
             return count
-        seqs = [int((msg.headers or {})["Nats-Sequence"]) for msg in found]
+        seqs = [stored_message(msg).seq for msg in found]
         count += sum(await queue.delete(seqs))
         first = seqs[-1] + 1

@@ -89,7 +89,7 @@ class Entrance:
         if not 0 <= job.priority < lanes:
             raise Rejected(job.id, f"priority {job.priority}: lanes are 0 to {lanes - 1}")
         most = self._queue.largest - HEADROOM
-        if len(job.body) + len(job.meta) > most:
+        if len(job.body) + len(job.meta) + len((job.unique or "").encode()) > most:
             raise Rejected(job.id, f"it has more than the {most} bytes that the server takes")
 
     def _remember(self, batch: str, answers: list[str | None]) -> None:

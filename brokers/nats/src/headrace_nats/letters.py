@@ -42,7 +42,7 @@ class Letters:
             page = await self._page(first, min(PAGE, limit - len(letters)))
             if not page:
                 break
-            letters += [_dead_job(stored) for stored in page]
+            letters += [letter for letter in map(_dead_job, page) if letter is not None]
             first = page[-1].seq + 1
         return letters
 
@@ -68,11 +68,16 @@ class Letters:
 
     async def _send_back(self, stored: Stored) -> bool:
         """Write a job anew, and take its letter away. Only who does that has sent it back."""
-        _, lane, job_id = parse(stored.subject)
+        place = parse(stored.subject)
+        if place is None:
+            return False
+        _, lane, job_id = place
         copy = read_letter(stored.data).copy
         anew = structs.replace(
             copy, meta=b"", attempt=0, number=copy.number + 1, deliveries=0, expires=None
         )
+        # In a lane that the queue has not nobody would look for it.
+        lane = min(lane, self._queue.spec.lanes - 1)
         subject = self._queue.subjects.of(Kind.READY, lane, job_id)
         once = {"Nats-Msg-Id": f"{job_id}:{stored.seq}"}
         newest = fence(stored.seq, self._queue.subjects.anywhere(job_id))
@@ -89,8 +94,12 @@ class Letters:
         return deleted
 
 
-def _dead_job(stored: Stored) -> DeadJob:
-    _, lane, job_id = parse(stored.subject)
+def _dead_job(stored: Stored) -> DeadJob | None:
+    """Return a dead letter; `None` for what lies under a name that is no job's."""
+    place = parse(stored.subject)
+    if place is None:
+        return None
+    _, lane, job_id = place
     letter: Letter = read_letter(stored.data)
     return DeadJob(
         str(stored.seq),

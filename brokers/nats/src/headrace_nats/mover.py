@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from headrace_nats.burial import bury, is_stranger
 from headrace_nats.errors import QueueLost
 from headrace_nats.fences import fence
 from headrace_nats.lean import Message
@@ -59,6 +60,10 @@ class Mover:
         return 0.0 if len(found) == STEP else TICK
 
     async def _sort(self, found: Sequence[Delivered]) -> None:
+        strangers = [one for one in found if is_stranger(one, self._queue.largest)]
+        if strangers:
+            await bury(self._queue, strangers)
+            found = [one for one in found if one not in strangers]
         copies = sorted(
             ((read_copy(one.data), one) for one in found), key=lambda pair: pair[0].due or 0.0
         )

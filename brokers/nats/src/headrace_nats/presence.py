@@ -13,13 +13,14 @@ _RANK = (Kind.READY, Kind.DELAYED, Kind.DEAD, Kind.OVER)
 
 
 def kind_of(stored: Stored) -> Kind:
-    """Return where a job is."""
-    return parse(stored.subject)[0]
+    """Return where a job is; what `parse` does not take is nowhere any more."""
+    place = parse(stored.subject)
+    return Kind.OVER if place is None else place[0]
 
 
 async def find(queue: NatsQueue, job_id: str) -> Stored | None:
     """Return the last that was written of a job, if it is not to be forgotten by now."""
-    [stored] = await queue.get([queue.subjects.anywhere(job_id)])
+    [stored] = await queue.newest([job_id])
     if stored is not None and kind_of(stored) is Kind.OVER:
         if read_over(stored.data).until <= await queue.earliest():
             # The server would drop it within the next seconds.
@@ -52,7 +53,8 @@ def told(job_id: str, found: list[Stored], earliest: float) -> JobInfo | None:
         found: What is kept.
         earliest: A moment that the server's clock has reached.
     """
-    for stored in sorted(found, key=lambda one: _RANK.index(kind_of(one)), reverse=True):
+    ours = [stored for stored in found if parse(stored.subject) is not None]
+    for stored in sorted(ours, key=lambda one: _RANK.index(kind_of(one)), reverse=True):
         info = _info(job_id, stored, earliest)
         if info is not None:
             return info

@@ -20,11 +20,11 @@ from headrace_nats.lookups import Lookups
 from headrace_nats.marks import UNDER_WAY, Marks
 from headrace_nats.mover import Mover
 from headrace_nats.overdue import Overdue
-from headrace_nats.presence import find, is_live, origin_of
+from headrace_nats.presence import find, is_live, kind_of, origin_of
 from headrace_nats.queue import NatsQueue, Stored
 from headrace_nats.renewal import renew
 from headrace_nats.settlement import Settlement
-from headrace_nats.subjects import Kind, consumer_of, parse
+from headrace_nats.subjects import Kind, consumer_of, place_of
 from headrace_nats.wire import Over, encode, read_copy
 
 
@@ -85,8 +85,8 @@ class Service:
 
     async def _waits(self, stored: Stored) -> bool:
         """Tell whether no worker has had this copy of a job, when the wish was noted."""
-        kind, lane, _ = parse(stored.subject)
-        if kind is Kind.DELAYED:
+        lane, _ = _place(stored)
+        if kind_of(stored) is Kind.DELAYED:
             return True
         info = await self._queue.api("CONSUMER.INFO", of=consumer_of(lane))
         handed_out: int = info["delivered"]["stream_seq"]
@@ -94,7 +94,7 @@ class Service:
 
     async def _take_out(self, stored: Stored) -> bool:
         """End a job that waits. Tell whether it did."""
-        _, lane, job_id = parse(stored.subject)
+        lane, job_id = _place(stored)
         copy, ttl = read_copy(stored.data), self._queue.spec.result_ttl
         until = await self._queue.latest() + ttl
         end = Over(copy.origin, JobState.CANCELLED, copy.attempt, None, until)
@@ -128,3 +128,9 @@ class Service:
         """Give back what nobody took."""
         await asyncio.gather(*(consumer.close() for consumer in self._consumers.values()))
         await self._mover.close()
+
+
+def _place(stored: Stored) -> tuple[int, str]:
+    place = place_of(stored.subject)
+    assert place is not None  # noqa: S101 - `find` returns nothing else
+    return place

@@ -21,6 +21,9 @@ from headrace_nats.wire import Over, read_copy, token_of
 ACK = b"+ACK"
 IN_PROGRESS = b"+WPI"
 
+SHORT_REASON = 50
+"""Characters of a reason for which there is always room."""
+
 HEADERS = 512
 """Bytes of a message beside what lies in it, at most."""
 
@@ -119,7 +122,9 @@ class Settlement:
         shorter = dead(self._queue.subjects, structs.replace(outcome, result=None), latest)
         if self._fits(shorter):
             return shorter
-        return dead(self._queue.subjects, structs.replace(outcome, result=None, meta=b""), latest)
+        reason = outcome.reason[:SHORT_REASON]
+        shortest = structs.replace(outcome, result=None, meta=b"", reason=reason)
+        return dead(self._queue.subjects, shortest, latest)
 
     def _fits(self, message: Message) -> bool:
         return len(message.data) + HEADERS <= self._queue.largest
@@ -197,7 +202,7 @@ class Settlement:
         lease = outcome.lease
         token, subjects = token_of(lease), self._queue.subjects
         subject = subjects.leased(lease)
-        [stored] = await self._queue.get([subjects.anywhere(lease.id)])
+        [stored] = await self._queue.newest([lease.id])
         if stored is None or stored.subject != subject or not _is_same_copy(stored, lease):
             return False
         if outcome.ttl <= 0:

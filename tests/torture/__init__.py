@@ -1,0 +1,1 @@
+"""Kills, freezes and cuts off real workers and servers, and counts every job."""

@@ -1,0 +1,225 @@
+"""The scenarios: what is done, under which load, and what must have come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from tests.torture.workload import Mix
+
+
+class Scenario(Struct, frozen=True, kw_only=True):
+    """What is done, under which load, and what must have come of it.
+
+    Attributes:
+        title: What happens, in a few words.
+        faults: Those of the schedule: see `tests.torture.nemesis.FAULTS`.
+        apart: Seconds between two of them, at least and at most.
+        mix: What the jobs are like.
+        needed: Counts without which the run has shown nothing.
+        forbidden: Counts that must be zero.
+        options: Of the workers.
+        busy: Whether there may be no free slot, so that nothing is promised of when jobs start.
+        only: The kind of broker that it is for.
+    """
+
+    title: str
+    faults: tuple[str, ...] = ()
+    apart: tuple[float, float] = (1.0, 2.0)
+    mix: Mix = Mix()
+    needed: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    busy: bool = False
+    only: str = ""
+
+
+LONG = Mix(rate=30, seconds=(0.0, 0.2, 1.0, 2.0))
+"""Jobs that are likely to run while something happens to their worker."""
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "M1": Scenario(
+        title="workers are killed",
+        faults=("kill",),
+        mix=LONG,
+        needed=("recovered", "lives lost", "rescheduled", "dead letters"),
+    ),
+    "M2": Scenario(
+        title="workers stand still for longer than their leases",
+        faults=("freeze",),
+        apart=(2.0, 3.0),
+        mix=LONG,
+        needed=("stopped", "recovered", "fenced"),
+    ),
+    "M3": Scenario(
+        title="jobs take their workers down",
+        apart=(1.0, 2.0),
+        faults=("look",),
+        mix=Mix(rate=20, poisonous=0.01),
+        needed=("recovered", "lives lost", "dead letters"),
+    ),
+    "M4": Scenario(
+        title="the server is killed and started again",
+        faults=("crash",),
+        apart=(3.0, 5.0),
+        needed=("down", "accepted"),
+    ),
+    "M5": Scenario(
+        title="workers are asked to end, once or twice",
+        faults=("terminate",),
+        mix=LONG,
+        needed=("asked to end", "released"),
+        forbidden=("recovered",),
+    ),
+    "M6": Scenario(
+        title="tasks block the event loop for three leases",
+        mix=Mix(rate=8, blocking=0.05, blocked=6.0, delayed=0.0),
+        needed=("end",),
+        forbidden=("recovered", "fenced"),
+        busy=True,
+    ),
+    "M6b": Scenario(
+        title="tasks block the event loop beyond max_stall",
+        mix=Mix(rate=8, blocking=0.05, blocked=6.0, delayed=0.0),
+        needed=("recovered",),
+        options=("--max-stall", "1"),
+        busy=True,
+    ),
+    "M7": Scenario(
+        title="tasks take ten leases",
+        mix=Mix(rate=3, seconds=(0.1, 20.0), failing=0.0, cancelled=0.0),
+        needed=("end",),
+        forbidden=("recovered", "fenced", "interrupted"),
+        busy=True,
+    ),
+    "M8": Scenario(
+        title="replies to enqueue are lost",
+        faults=("lose-replies",),
+        needed=("accepted",),
+        forbidden=("recovered",),
+    ),
+    "M9": Scenario(
+        title="connections are reset, cut in the middle of replies, and slow",
+        faults=("reset", "shred", "drip"),
+        needed=("accepted",),
+    ),
+    "M10": Scenario(
+        title="workers are cut off and nobody is told",
+        faults=("isolate",),
+        apart=(2.0, 3.0),
+        mix=LONG,
+        needed=("cut off", "recovered"),
+    ),
+    "M11": Scenario(
+        title="the server forgets",
+        faults=("wipe everything", "wipe scripts", "wipe groups", "wipe lane"),
+        needed=("wiped everything", "wiped scripts", "wiped groups", "wiped lane"),
+        only="redis",
+    ),
+    "M11n": Scenario(
+        title="the server forgets",
+        faults=("wipe everything", "wipe stream", "wipe consumers", "wipe consumer"),
+        needed=("wiped everything", "wiped stream", "wiped consumers", "wiped consumer"),
+        only="nats",
+    ),
+    "M12": Scenario(
+        title="the server refuses: replicas, disk, clients, credentials",
+        faults=tuple(
+            f"refuse {why}"
+            for why in ("NOREPLICAS", "READONLY", "MISCONF", "maxclients", "NOAUTH", "NOPERM")
+        ),
+        apart=(2.0, 2.5),
+        needed=("down",),
+        only="redis",
+    ),
+    "M12n": Scenario(
+        title="the server refuses: credentials",
+        faults=("refuse authorization",),
+        apart=(2.5, 4.0),
+        needed=("down",),
+        only="nats",
+    ),
+    "M14": Scenario(
+        title="bytes that no client of ours has written",
+        faults=("junk",),
+        needed=("dead letters",),
+        forbidden=("recovered",),
+    ),
+    "M15": Scenario(
+        title="tasks end as nobody should",
+        mix=Mix(strange=0.5),
+        needed=("dead letters",),
+        forbidden=("recovered", "lives lost"),
+    ),
+    "M16": Scenario(
+        title="tasks do not let themselves be cancelled, and their workers are asked to end",
+        faults=("terminate",),
+        mix=Mix(rate=15, stubborn=0.1),
+        needed=("asked to end", "recovered"),
+        busy=True,
+    ),
+    "M17": Scenario(
+        title="every second job fails, and workers are killed",
+        faults=("kill",),
+        apart=(3.0, 5.0),
+        mix=Mix(failing=0.5),
+        needed=("rescheduled", "dead letters"),
+    ),
+    "M19": Scenario(
+        title="a schedule of every second, and its workers are killed, stopped and frozen",
+        faults=("kill", "terminate", "freeze"),
+        mix=Mix(rate=5),
+        needed=("ticks",),
+    ),
+    "M20": Scenario(
+        title="ten unique keys for all jobs; workers are killed, jobs cancelled and dead",
+        faults=("kill",),
+        mix=Mix(unique=1.0, cancelled=0.2, poisonous=0.002, seconds=(0.0, 0.05, 0.2)),
+        needed=("duplicate", "accepted", "cancelled"),
+    ),
+    "M21": Scenario(
+        title="jobs of 200 kB, and some that are too large",
+        mix=Mix(rate=30, ballast=200_000, oversized=0.1),
+        needed=("refused", "accepted"),
+        forbidden=("recovered",),
+    ),
+    "M22": Scenario(
+        title="thousands of jobs that are due at one instant, and workers are killed",
+        faults=("kill",),
+        apart=(3.0, 4.0),
+        mix=Mix(rate=5, burst=3000),
+        needed=("accepted", "recovered"),
+        busy=True,
+    ),
+    "S32": Scenario(
+        title="signals by the dozen, while workers start too",
+        faults=("storm",),
+        needed=("asked to end",),
+    ),
+    "S35": Scenario(
+        title="every second job is cancelled, at any time of its life",
+        faults=("kill",),
+        apart=(3.0, 5.0),
+        mix=Mix(cancelled=0.5),
+        needed=("cancelled", "state cancelled"),
+    ),
+    "mixed": Scenario(
+        title="everything that loses nothing, together",
+        faults=(
+            "kill",
+            "freeze",
+            "isolate",
+            "terminate",
+            "crash",
+            "reset",
+            "shred",
+            "drip",
+            "lose-replies",
+            "junk",
+        ),
+        apart=(2.0, 5.0),
+        mix=Mix(poisonous=0.0005, strange=0.01, seconds=(0.0, 0.0, 0.02, 0.2, 1.0, 3.0)),
+        needed=("recovered", "fenced", "rescheduled", "dead letters"),
+    ),
+}
