@@ -11,6 +11,7 @@ from msgspec import structs
 from headrace.broker import FAIR_EVERY
 from headrace.errands import Errands
 from headrace.errors import BrokerError
+from headrace.faultpoint import reach
 from headrace.job import JobState, Lease
 from headrace.outcome import Done, Ended, Outcome
 from headrace_nats.ending import Place, is_expired, moved
@@ -177,6 +178,8 @@ class Consumer:
             place = Place(lease.priority, lease.id, token.seq)
             writes.append((lease, moved(self._queue, place, copy, due)))
         await self._queue.supersede(writes)
+        if writes:
+            reach("nats.claim.rewritten")
         # Also those that were refused: something newer is there of them.
         await self._queue.connection.tell([Message(token_of(one).reply, ACK) for one in leases])
 

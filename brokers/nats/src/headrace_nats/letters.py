@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from headrace.faultpoint import reach
 from headrace.ids import is_valid_id
 from headrace.job import DeadJob
 from headrace_nats.fences import fence
@@ -84,6 +85,7 @@ class Letters:
             [ack] = await self._queue.publish([message])
             if ack.error is not None:
                 return False
+        reach("nats.redrive.written")
         [deleted] = await self._queue.delete([stored.seq])
         return deleted
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from headrace.faultpoint import reach
 from headrace_nats.errors import QueueLost
 from headrace_nats.fences import fence
 from headrace_nats.lean import Message
@@ -65,6 +66,8 @@ class Mover:
         earliest = await self._queue.earliest()
         due = [(copy, one) for copy, one in copies if (copy.due or 0.0) <= earliest]
         await self._queue.publish([self._ready(one, copy) for copy, one in due])
+        if due:
+            reach("nats.move.written")
         # Also where the fence refused: then another mover was here before.
         answers = [Message(one.reply, ACK) for _, one in due]
         for copy, one in copies[len(due) :]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from headrace.errors import BrokerError, Overloaded, Rejected
+from headrace.faultpoint import reach
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
 from headrace_nats.ending import again, dead, end_of, is_expired, over
@@ -61,7 +62,9 @@ class Settlement:
             pairs = zip(final, messages, strict=True)
             await self._acknowledge([one.lease for one, message in pairs if message is None])
             raise
+        reach("nats.settle.written")
         await self._let_go(final, messages, counts)
+        reach("nats.settle.acknowledged")
         for index, outcome in enumerate(final):
             if not counts[index] and isinstance(outcome, Done):
                 counts[index] = await self._finish_elsewhere(outcome)
@@ -211,6 +214,7 @@ class Settlement:
         ack = await self._queue.publish_together([note, stone])
         if ack.error is not None:
             return False
+        reach("nats.settle.overruled")
         await self._queue.delete([stored.seq, ack.seq])
         return True
 
