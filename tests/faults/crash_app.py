@@ -69,6 +69,17 @@ def die_at(point: str, time: int, notes: Notes) -> None:
 
 def add_tasks(queue: Queue, notes: Notes, *, ticking: bool = False) -> None:
     """Give a queue what all processes know."""
+    _add_short_tasks(queue, notes)
+    _add_long_tasks(queue, notes)
+    if ticking:
+
+        @queue.every(1.0)
+        @queue.task
+        async def tick() -> None:
+            notes.started()
+
+
+def _add_short_tasks(queue: Queue, notes: Notes) -> None:
     policy = RetryPolicy(attempts=3, base=AGAIN, jitter=0.0)
 
     @queue.task(retry=policy)
@@ -95,6 +106,9 @@ def add_tasks(queue: Queue, notes: Notes, *, ticking: bool = False) -> None:
         notes.started()
         raise Reject("on purpose")
 
+
+def _add_long_tasks(queue: Queue, notes: Notes) -> None:
+
     async def until_death() -> int:
         while not notes.has("death"):
             await queue.broker.clock.sleep(0.02)
@@ -111,16 +125,9 @@ def add_tasks(queue: Queue, notes: Notes, *, ticking: bool = False) -> None:
         """Hold up the event loop until a gate opens; another delivery goes on until a death."""
         notes.started()
         if current_job().deliveries == 1:
-            Path(gate).read_bytes()
+            Path(gate).read_bytes()  # noqa: ASYNC240 - on purpose
             return os.getpid()
         return await until_death()
-
-    if ticking:
-
-        @queue.every(1.0)
-        @queue.task
-        async def tick() -> None:
-            notes.started()
 
 
 async def _open(_: Queue) -> None:

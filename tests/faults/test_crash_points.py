@@ -157,16 +157,17 @@ async def test_a_worker_dies(shop: Workshop, working: Working, case: Case) -> No
 
 
 @pytest.mark.parametrize(
-    ("site", "point", "expected"),
+    ("site", "point", "again"),
     [
-        *((kind, "worker.ran", [TWICE]) for kind in KINDS),
-        *((kind, "worker.settled", [[(1, 1), (1, 1)]]) for kind in KINDS),
-        ("nats", "nats.settle.written", [[(1, 1), (1, 1)]]),
+        *((kind, "worker.ran", [(1, 2)]) for kind in KINDS),
+        ("redis", "worker.settled", [(1, 1)]),
+        # A claim that a dying worker had left open may have brought it once more.
+        *(("nats", point, [(1, 1), (1, 2)]) for point in ("nats.settle.written", "worker.settled")),
     ],
     indirect=["site"],
 )
 async def test_a_worker_dies_as_it_gives_back_what_it_has(
-    shop: Workshop, working: Working, point: str, expected: list[Starts]
+    shop: Workshop, working: Working, point: str, again: Starts
 ) -> None:
     await enqueue(shop, "held")
     process = shop.worker("--grace", "0", POINT=point)
@@ -175,7 +176,9 @@ async def test_a_worker_dies_as_it_gives_back_what_it_has(
     await died(shop, process, point)
     async with working(shop.queue):
         await settled(shop.queue)
-    assert starts(shop) in expected
+    first, second = starts(shop)
+    assert first == (1, 1)
+    assert second in again
     await is_over(shop, JobState.SUCCEEDED)
 
 
@@ -211,7 +214,7 @@ async def test_a_worker_dies_as_it_ends_a_job_that_another_one_has(
     await shop.until(lambda: starts(shop) == ONCE)
     async with working(shop.queue):
         await shop.until(lambda: starts(shop) == TWICE)
-        gate.write_bytes(b"open")
+        await asyncio.to_thread(gate.write_bytes, b"open")
         await died(shop, process, "nats.settle.overruled")
         await settled(shop.queue)
     assert starts(shop) == TWICE

@@ -161,8 +161,24 @@ class Consumer:
         )
 
     async def _drop(self, found: Sequence[Delivered]) -> None:
-        """Let go of what only marks an end."""
+        """Let go of what only marks an end, and first of the copies that it has overruled.
+
+        Whoever wrote it may have died before that. Without the mark an older copy would count again.
+        """
+        for one in found:
+            await self._drop_before(one)
         await self._queue.connection.tell([Message(one.reply, ACK) for one in found])
+
+    async def _drop_before(self, mark: Delivered) -> None:
+        wish = {
+            "seq": 1,
+            "next_by_subj": self._queue.subjects.of(Kind.READY, mark.lane, mark.job_id),
+        }
+        while True:
+            [first] = await self._queue.fetch([wish])
+            if first is None or first.seq >= mark.seq:
+                return
+            await self._queue.delete([first.seq])
 
     async def _rewrite(self, leases: Sequence[Lease], due: float = 0.0) -> None:
         """Put jobs back as they were before this delivery.
@@ -208,7 +224,8 @@ class Consumer:
         ]
         found = [one for one in await self._queue.get(wishes) if one is not None]
         return any(
-            kind_of(one) is not Kind.READY or one.seq != token_of(lease).seq for one in found
+            one.data if kind_of(one) is not Kind.READY else one.seq != token_of(lease).seq
+            for one in found
         )
 
     async def _end(self, leases: Sequence[Lease], ended: dict[str, Ended | None]) -> None:

@@ -79,7 +79,9 @@ class Mover:
         subjects = self._queue.subjects
         waits = subjects.of(Kind.DELAYED, one.lane, one.job_id)
         ready = subjects.of(Kind.READY, one.lane, one.job_id)
-        return Message(ready, encode(structs.replace(copy, due=None)), fence(one.seq, waits))
+        # The fence holds until the old message goes, which a dying worker may not live to see to.
+        once = {"Nats-Msg-Id": f"{one.job_id}:{one.seq}"}
+        return Message(ready, encode(structs.replace(copy, due=None)), fence(one.seq, waits) | once)
 
     async def close(self) -> None:
         """Stop looking. What was taken and not sorted comes again after a lease."""

@@ -20,12 +20,21 @@ def kind_of(stored: Stored) -> Kind:
 async def find(queue: NatsQueue, job_id: str) -> Stored | None:
     """Return the last that was written of a job, if it is not to be forgotten by now."""
     [stored] = await queue.get([queue.subjects.anywhere(job_id)])
-    if stored is not None and kind_of(stored) is Kind.OVER:
-        if read_over(stored.data).until <= await queue.earliest():
-            # The server would drop it within the next seconds.
-            await queue.delete([stored.seq])
-            return None
+    if stored is not None and await _is_forgotten(queue, stored):
+        # The server would drop it by itself in a while.
+        await queue.delete([stored.seq])
+        return None
     return stored
+
+
+async def _is_forgotten(queue: NatsQueue, stored: Stored) -> bool:
+    match kind_of(stored):
+        case Kind.OVER:
+            return read_over(stored.data).until <= await queue.earliest()
+        case Kind.DEAD:
+            return not stored.data
+        case _:
+            return False
 
 
 def is_live(stored: Stored | None) -> bool:
@@ -67,6 +76,8 @@ def _info(job_id: str, stored: Stored, earliest: float) -> JobInfo | None:
             return None
         return JobInfo(job_id, over.state, over.attempt, over.result)
     if kind is Kind.DEAD:
+        if not stored.data:
+            return None
         letter = read_letter(stored.data)
         result = letter.result if letter.until > earliest else None
         return JobInfo(job_id, JobState.DEAD, letter.copy.attempt, result)
