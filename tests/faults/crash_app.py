@@ -28,8 +28,12 @@ queue = Queue(broker, name=os.environ["QUEUE"], lease=float(os.environ["LEASE"])
 notes = Notes(Path(os.environ["LEDGER"]))
 add_tasks(queue, notes, ticking="TICKING" in os.environ)
 die_at(os.environ["POINT"], int(os.environ.get("TIME", "1")), notes)
+if "LATE" in os.environ:
+    from headrace_nats import overdue
+
+    overdue.LATE = float(os.environ["LATE"])
 """
-"""The module of a process that dies, or not, if the point is named `never`."""
+"""The module of a process that dies at a point; at one named `never` it does not."""
 
 AGAIN = 0.3
 """Seconds until a job is tried again: the process that failed is dead by then."""
@@ -73,7 +77,7 @@ def add_tasks(queue: Queue, notes: Notes, *, ticking: bool = False) -> None:
     _add_long_tasks(queue, notes)
     if ticking:
 
-        @queue.every(1.0)
+        @queue.every(0.5)
         @queue.task
         async def tick() -> None:
             notes.started()

@@ -163,7 +163,7 @@ class Consumer:
     async def _drop(self, found: Sequence[Delivered]) -> None:
         """Let go of what only marks an end, and first of the copies that it has overruled.
 
-        Whoever wrote it may have died before that. Without the mark an older copy would count again.
+        Whoever wrote it may have died before that. Without it an older copy would count again.
         """
         for one in found:
             await self._drop_before(one)

@@ -6,6 +6,7 @@ from math import inf
 
 from nats.aio.msg import Msg
 
+from headrace.faultpoint import reach
 from headrace_nats.fences import following
 from headrace_nats.lean import Message
 from headrace_nats.queue import NatsQueue, stored_message
@@ -56,7 +57,9 @@ class Overdue:
             now = await self._queue.earliest()
             late = [msg for msg in page if _due(msg) + LATE < now]
             await self._queue.publish([_anew(msg) for msg in late])
-            return HASTE if late else PAUSE
+            if late:
+                reach("nats.revive.written")
+                return HASTE
         return PAUSE
 
     async def _page(self) -> list[Msg]:
