@@ -20,20 +20,22 @@ from pathlib import Path
 
 from headrace import Queue
 from headrace.plugins import broker_from_url
-from tests.faults.crash_app import Notes, add_tasks, die_at
+from tests.faults.crash_app import Notes, add_schedule, add_tasks, die_at
 
 url = os.environ["HEADRACE_URL"]
 broker = broker_from_url(url) if "BLOCKED" in os.environ else url
 queue = Queue(broker, name=os.environ["QUEUE"], lease=float(os.environ["LEASE"]))
 notes = Notes(Path(os.environ["LEDGER"]))
-add_tasks(queue, notes, ticking="TICKING" in os.environ)
+add_tasks(queue, notes)
+if "TICKING" in os.environ:
+    add_schedule(queue, notes)
 die_at(os.environ["POINT"], int(os.environ.get("TIME", "1")), notes)
 if "LATE" in os.environ:
     from headrace_nats import overdue
 
     overdue.LATE = float(os.environ["LATE"])
 """
-"""The module of a process that dies at a point; at one named `never` it does not."""
+"""The module of a process that dies at a point."""
 
 AGAIN = 0.3
 """Seconds until a job is tried again: the process that failed is dead by then."""
@@ -71,16 +73,19 @@ def die_at(point: str, time: int, notes: Notes) -> None:
     faultpoint.install(die)
 
 
-def add_tasks(queue: Queue, notes: Notes, *, ticking: bool = False) -> None:
+def add_tasks(queue: Queue, notes: Notes) -> None:
     """Give a queue what all processes know."""
     _add_short_tasks(queue, notes)
     _add_long_tasks(queue, notes)
-    if ticking:
 
-        @queue.every(0.5)
-        @queue.task
-        async def tick() -> None:
-            notes.started()
+
+def add_schedule(queue: Queue, notes: Notes) -> None:
+    """Give a queue something to do twice a second."""
+
+    @queue.every(0.5)
+    @queue.task
+    async def tick() -> None:
+        notes.started()
 
 
 def _add_short_tasks(queue: Queue, notes: Notes) -> None:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from headrace import JobHandle, JobState
 from headrace.job import JobInfo
 from tests.asking import settled
-from tests.faults.crash_app import AGAIN, APP, Notes, add_tasks
+from tests.faults.crash_app import AGAIN, APP, DEEDS, Notes, add_schedule, add_tasks
 from tests.faults.site import KINDS, Site
 from tests.faults.workshop import ROOT, Workshop, opened
 from tests.live import Working
@@ -100,6 +100,12 @@ async def is_over(shop: Workshop, state: JobState | None) -> None:
     assert not (await shop.queue.enqueue(other)).duplicate, "the key is not free"
 
 
+def is_moving(site: Site) -> bool:
+    """Tell whether the workers move delayed jobs, and send letters back in two steps."""
+    server = site.server
+    return isinstance(server, NatsServer) and server.ask("varz")["version"].startswith("2.11.")
+
+
 class Case(Struct, frozen=True):
     """A worker that dies.
 
@@ -109,6 +115,7 @@ class Case(Struct, frozen=True):
         starts: Of the job, by all workers.
         state: Of the job in the end; `None`: nothing is kept of it.
         delay: Of the job.
+        stray: Whether the dying worker may have been given the job by a wait that it had left open.
     """
 
     point: str
@@ -116,6 +123,7 @@ class Case(Struct, frozen=True):
     starts: Starts
     state: JobState | None = JobState.SUCCEEDED
     delay: float = 0.0
+    stray: bool = False
 
 
 DEAD = JobState.DEAD
@@ -124,7 +132,6 @@ EVERYWHERE = [
     Case("worker.starting", "succeeds", LATER),
     Case("worker.ran", "succeeds", TWICE),
     Case("worker.ran", "fails", [*TWICE, (2, 1)]),
-    Case("worker.ran", "rejects", TWICE, DEAD),
     Case("worker.settled", "succeeds", ONCE),
     Case("worker.settled", "fails", RETRIED),
     Case("worker.settled", "snoozes", [(1, 1), (1, 1)]),
@@ -133,10 +140,9 @@ EVERYWHERE = [
 CASES = {
     "redis": [
         Case("redis.claim.after", "succeeds", LATER),
-        Case("redis.maintain.before", "succeeds", ONCE, delay=AGAIN),
-        Case("redis.maintain.after", "succeeds", ONCE, delay=AGAIN),
-        Case("redis.settle.before", "succeeds", TWICE),
-        Case("redis.settle.after", "fails", RETRIED),
+        Case("redis.maintain.before", "succeeds", ONCE, delay=1.0, stray=True),
+        Case("redis.maintain.after", "succeeds", ONCE, delay=1.0, stray=True),
+        Case("redis.settle.after", "rejects", ONCE, DEAD),
     ],
     "nats": [
         Case("nats.settle.written", "succeeds", ONCE),
@@ -164,7 +170,7 @@ async def test_a_worker_dies(shop: Workshop, working: Working, case: Case) -> No
     await worker_dies(shop, case.point)
     async with working(shop.queue):
         await settled(shop.queue)
-    assert starts(shop) == case.starts
+    assert starts(shop) == case.starts or (case.stray and starts(shop) == LATER)
     await is_over(shop, case.state)
 
 
@@ -207,11 +213,12 @@ async def test_the_worker_dies_that_takes_over_from_a_dead_one(
     await is_over(shop, JobState.SUCCEEDED)
 
 
+@pytest.mark.usefixtures("whole")
 @pytest.mark.parametrize("site", ["nats"], indirect=True)
 async def test_a_worker_dies_as_it_revives_a_job_that_the_server_gave_up(
     shop: Workshop, working: Working
 ) -> None:
-    await enqueue(shop, "succeeds", delay=2.0)
+    await enqueue(shop, "succeeds", delay=4.0)
     process = shop.worker(POINT="nats.revive.written", LATE="-60")
     await died(shop, process, "nats.revive.written")
     async with working(shop.queue):
@@ -223,10 +230,15 @@ async def test_a_worker_dies_as_it_revives_a_job_that_the_server_gave_up(
 @pytest.fixture
 def moving(site: Site) -> None:
     """Ask for a NATS server on which the workers move delayed jobs."""
-    assert isinstance(site.server, NatsServer)
-    version = site.server.ask("varz")["version"]
-    if not version.startswith("2.11."):
-        pytest.skip(f"nats-server {version} moves delayed jobs, and stores a key with its job")
+    if not is_moving(site):
+        pytest.skip("this server moves delayed jobs, and stores a key together with its job")
+
+
+@pytest.fixture
+def whole(site: Site) -> None:
+    """Ask for a NATS server that moves them by itself."""
+    if is_moving(site):
+        pytest.skip("on this server the workers move delayed jobs")
 
 
 @pytest.mark.usefixtures("moving")
@@ -238,7 +250,7 @@ async def test_a_worker_dies_as_it_moves_a_job_that_is_due(
     await worker_dies(shop, "nats.move.written")
     async with working(shop.queue):
         await settled(shop.queue)
-    assert starts(shop) == ONCE
+    assert starts(shop) in (ONCE, LATER)
     await is_over(shop, JobState.SUCCEEDED)
 
 
@@ -290,14 +302,17 @@ async def test_a_worker_dies_as_it_enqueues_a_tick(
 ) -> None:
     process = shop.worker(POINT=point, TIME=str(time), TICKING="yes")
     await died(shop, process, point)
-    successor = shop.worker(POINT="never", TICKING="yes")
-    await shop.until(lambda: len(shop.events("start")) == 3)
-    stats = await shop.queue.stats()
-    assert (stats.delayed, successor.poll()) == (1, None)
-    deliveries = [event["deliveries"] for event in shop.events("start")]
-    assert sorted(deliveries) == [1, 1, 1] if time == 1 else [1, 1, 2]
+    add_schedule(shop.queue, Notes(shop.ledger))
+
+    def deliveries() -> list[int]:
+        return sorted(event["deliveries"] for event in shop.events("start"))
+
+    # The tick that was claimed comes again, and so do those behind it.
+    async with working(shop.queue):
+        await shop.until(lambda: len(deliveries()) >= 3 and deliveries()[-1] == time)
+    assert deliveries().count(2) == time - 1
     ticks = [event["id"] for event in shop.events("start")]
-    assert len(set(ticks)) == 3, "a tick ran twice"
+    assert len(ticks) == len(set(ticks)), "a tick ran twice"
 
 
 # Producers and operators
@@ -338,7 +353,7 @@ async def test_a_producer_dies(
         await is_over(shop, JobState.SUCCEEDED)
 
 
-@pytest.mark.parametrize("delay", [0.0, AGAIN], ids=["ready", "delayed"])
+@pytest.mark.parametrize("delay", [0.0, 2.0], ids=["ready", "delayed"])
 @pytest.mark.parametrize(
     ("site", "point", "taken_back"),
     [
@@ -371,15 +386,19 @@ async def test_a_producer_dies_as_it_takes_a_job_back(
     indirect=["site"],
 )
 async def test_an_operator_dies_as_he_sends_a_dead_letter_back(
-    shop: Workshop, working: Working, point: str, sent_back: bool
+    shop: Workshop, site: Site, working: Working, point: str, sent_back: bool
 ) -> None:
     await enqueue(shop, "rejects")
     async with working(shop.queue):
         await settled(shop.queue)
     await producer_dies(shop, "requeue", point)
-    assert ((await info(shop)).state is JobState.QUEUED) is sent_back
-    await worker_dies(shop, "worker.starting") if sent_back else None
-    assert await shop.queue.requeue("job") == (not sent_back)
+    found = await info(shop)
+    assert found is not None
+    assert (found.state is JobState.QUEUED) is sent_back
+    if sent_back:
+        await worker_dies(shop, "worker.starting")
+    # Where it takes two steps the letter may be left, until somebody does it again.
+    assert await shop.queue.requeue("job") == (not sent_back or is_moving(site))
     async with working(shop.queue):
         await settled(shop.queue)
     assert starts(shop) == [*ONCE, *(LATER if sent_back else ONCE)]
@@ -401,8 +420,7 @@ async def test_an_operator_dies_and_does_it_again(
 ) -> None:
     await enqueue(shop, "succeeds")
     await producer_dies(shop, deed, point)
-    again = shop.run("-m", "tests.faults.crash_app", deed, POINT="never")
-    assert await asyncio.to_thread(again.wait, PATIENCE) == 0
+    await DEEDS[deed](shop.queue)
     stats = await shop.queue.stats()
     assert (sum(stats.ready), stats.paused) == ((1, True) if deed == "pause" else (0, stats.paused))
     await shop.queue.resume()

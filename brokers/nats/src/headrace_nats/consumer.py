@@ -18,7 +18,7 @@ from headrace_nats.ending import Place, is_expired, moved
 from headrace_nats.errors import QueueLost
 from headrace_nats.lean import Message
 from headrace_nats.mover import Mover
-from headrace_nats.presence import kind_of
+from headrace_nats.presence import is_sent_back
 from headrace_nats.puller import Delivered, Puller
 from headrace_nats.queue import NatsQueue
 from headrace_nats.settlement import ACK, IN_PROGRESS, Settlement
@@ -223,10 +223,8 @@ class Consumer:
             for kind in (Kind.READY, Kind.DELAYED, Kind.DEAD, Kind.OVER)
         ]
         found = [one for one in await self._queue.get(wishes) if one is not None]
-        return any(
-            one.data if kind_of(one) is not Kind.READY else one.seq != token_of(lease).seq
-            for one in found
-        )
+        token = token_of(lease)
+        return any(one.seq != token.seq and not is_sent_back(one, token.copy) for one in found)
 
     async def _end(self, leases: Sequence[Lease], ended: dict[str, Ended | None]) -> None:
         ttl = self._queue.spec.result_ttl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from headrace.job import JobInfo, JobState
 from headrace_nats.queue import NatsQueue, Stored
 from headrace_nats.subjects import Kind, parse
-from headrace_nats.wire import read_copy, read_letter, read_over
+from headrace_nats.wire import Copy, read_copy, read_letter, read_over
 
 _STATES = {Kind.READY: JobState.QUEUED, Kind.DELAYED: JobState.DELAYED}
 _RANK = (Kind.READY, Kind.DELAYED, Kind.DEAD, Kind.OVER)
@@ -53,6 +53,13 @@ def origin_of(stored: Stored) -> str:
             return read_copy(stored.data).origin if stored.data else ""
 
 
+def is_sent_back(stored: Stored, copy: Copy) -> bool:
+    """Tell whether this is a dead letter, or what is left of it, and the copy came out of it."""
+    if kind_of(stored) is not Kind.DEAD:
+        return False
+    return not stored.data or read_letter(stored.data).copy.number < copy.number
+
+
 def told(job_id: str, found: list[Stored], earliest: float) -> JobInfo | None:
     """Return what is known of a job from all that is kept of it.
 
@@ -62,6 +69,8 @@ def told(job_id: str, found: list[Stored], earliest: float) -> JobInfo | None:
         earliest: A moment that the server's clock has reached.
     """
     for stored in sorted(found, key=lambda one: _RANK.index(kind_of(one)), reverse=True):
+        if any(is_sent_back(stored, read_copy(one.data)) for one in found if is_live(one)):
+            continue
         info = _info(job_id, stored, earliest)
         if info is not None:
             return info
