@@ -11,6 +11,7 @@ from msgspec import structs
 from headrace.broker import FAIR_EVERY
 from headrace.errands import Errands
 from headrace.errors import BrokerError
+from headrace.faultpoint import reach
 from headrace.job import JobState, Lease
 from headrace.outcome import Done, Ended, Outcome
 from headrace_nats.burial import bury, is_stranger
@@ -21,7 +22,7 @@ from headrace_nats.mover import Mover
 from headrace_nats.puller import Delivered, Puller
 from headrace_nats.queue import NatsQueue
 from headrace_nats.settlement import ACK, IN_PROGRESS, Settlement
-from headrace_nats.subjects import consumer_of
+from headrace_nats.subjects import Kind, consumer_of
 from headrace_nats.wire import Token, read_copy, token_of
 
 LONGEST_PULL = 0.5
@@ -165,8 +166,24 @@ class Consumer:
         )
 
     async def _drop(self, found: Sequence[Delivered]) -> None:
-        """Let go of what only marks an end."""
+        """Let go of what only marks an end, and first of the copies that it has overruled.
+
+        Whoever wrote it may have died before that. Without it an older copy would count again.
+        """
+        for one in found:
+            await self._drop_before(one)
         await self._queue.connection.tell([Message(one.reply, ACK) for one in found])
+
+    async def _drop_before(self, mark: Delivered) -> None:
+        wish = {
+            "seq": 1,
+            "next_by_subj": self._queue.subjects.of(Kind.READY, mark.lane, mark.job_id),
+        }
+        while True:
+            [first] = await self._queue.fetch([wish])
+            if first is None or first.seq >= mark.seq:
+                return
+            await self._queue.delete([first.seq])
 
     async def _rewrite(self, leases: Sequence[Lease], due: float = 0.0) -> None:
         """Put jobs back as they were before this delivery.
@@ -182,6 +199,8 @@ class Consumer:
             place = Place(lease.priority, lease.id, token.seq)
             writes.append((lease, moved(self._queue, place, copy, due)))
         await self._queue.supersede(writes)
+        if writes:
+            reach("nats.claim.rewritten")
         # Also those that were refused: something newer is there of them.
         await self._queue.connection.tell([Message(token_of(one).reply, ACK) for one in leases])
 

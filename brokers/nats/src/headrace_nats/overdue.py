@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from math import inf
 
+from headrace.faultpoint import reach
 from headrace_nats.fences import fence
 from headrace_nats.incoming import Incoming
 from headrace_nats.lean import Message
@@ -56,7 +57,9 @@ class Overdue:
             now = await self._queue.earliest()
             late = [msg for msg in page if _due(msg) + LATE < now]
             await self._queue.publish([self._anew(msg) for msg in late])
-            return HASTE if late else PAUSE
+            if late:
+                reach("nats.revive.written")
+                return HASTE
         return PAUSE
 
     def _anew(self, msg: Incoming) -> Message:

@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 
 from headrace.broker import QueueSpec
 from headrace.errors import Unavailable
+from headrace.faultpoint import reach
 from headrace.ids import new_id
 from headrace.job import Lease
 from headrace_nats.address import Address
@@ -120,6 +121,7 @@ class NatsQueue:
             reply = await self.connection.api(f"STREAM.INFO.{stream}")
         except QueueLost:
             reply = await self._create(wanted)
+            reach("nats.declare.created")
         held = reply["config"]
         verify_stream(held, wanted, self.spec, whole=self.moves_by_itself)
         self._replicas, self._bound = held["num_replicas"], held["max_msg_size"]
@@ -357,6 +359,7 @@ class NatsQueue:
             [ack] = await self.publish([message])
             if ack.error is not None:
                 break
+            reach("nats.batch.part")
         return ack
 
     async def now(self) -> ServerClock:

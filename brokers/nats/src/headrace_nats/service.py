@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from headrace.broker import Cancelled, Control, Held, QueueStats
+from headrace.faultpoint import reach
 from headrace.ids import is_valid_id
 from headrace.job import JobState, Lease
 from headrace.outcome import Outcome
@@ -79,6 +80,7 @@ class Service:
         if stored is None or not is_live(stored):
             return Cancelled.NOT_FOUND
         await self._marks.put(job_id, origin_of(stored))
+        reach("nats.cancel.marked")
         if await self._waits(stored) and await self._take_out(stored):
             return Cancelled.REMOVED
         return Cancelled.SIGNALLED
@@ -103,10 +105,12 @@ class Service:
         [ack] = await self._queue.publish([Message(subject, encode(end), headers)])
         if ack.error is not None:
             return False
+        reach("nats.cancel.written")
         [deleted] = await self._queue.delete([stored.seq])
         if not deleted:
             # It came due meanwhile: whoever claims it ends it for the note.
             return False
+        reach("nats.cancel.deleted")
         await self._marks.put(job_id, copy.origin, UNDER_WAY)
         if copy.unique is not None and copy.held_for is None:
             await self._keys.release({copy.unique: job_id})
