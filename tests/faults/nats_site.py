@@ -53,6 +53,29 @@ async def delete_consumer(jetstream: Any, queue: Queue) -> None:
     await jetstream.delete_consumer(stream_of(queue), consumer_of(1))
 
 
+def names(root: str) -> list[bytes]:
+    """Return subjects of each kind, those that jobs have and those that none has."""
+    subjects = ["r.0.planted", "d.0.delayed", "x.0.dead", "s.0.over", "r.9.nowhere", "zz.0.over"]
+    subjects += ["c.planted", "h.planted", "x.a.b.c", "s.999.over", "d.x.y", f"k.{'0' * 32}"]
+    odd = [b"r.0.*", b"r.0.\xff\xfe", b"r.1.%b" % ("ä" * 40).encode(), b"x.0.\xff", b"d.1.\xff"]
+    return [f"{root}.".encode() + tail for tail in [*map(str.encode, subjects), *odd]]
+
+
+def packed(subject: bytes, head: bytes, data: bytes) -> bytes:
+    """Return a message as it is written to the server."""
+    size = b"%d %d" % (len(head), len(head) + len(data))
+    return b"HPUB %b %b\r\n%b%b\r\n" % (subject, size, head, data)
+
+
+HEADS = (
+    b"NATS/1.0\r\n\r\n",
+    b"NATS/1.0 404 No Messages\r\n\r\n",
+    b"NATS/1.0\r\nStatus: 408\r\nNats-Subject: a\r\nNats-Sequence: x\r\n\r\n",
+    b"NATS/1.0\r\n\xff\xfe: \xff\r\nno colon\r\n\r\n",
+)
+"""Headers that say something else than the message is, or nothing that can be read."""
+
+
 DAMAGES: dict[str, Callable[[Any, Queue], Awaitable[None]]] = {
     "everything": delete_everything,
     "stream": delete_stream,
@@ -96,6 +119,15 @@ class NatsSite(Site):
     def connections(self) -> int:
         taken: int = self.node.ask("varz")["total_connections"]
         return taken
+
+    async def plant(self, queue: Queue, data: bytes) -> None:
+        root = f"headrace.{queue.name}"
+        async with self.node.client() as client:
+            for subject in names(root):
+                for head in HEADS:
+                    await client._send_command(packed(subject, head, data))
+            await client._flush_pending(force_flush=True)
+            await client.flush()
 
     async def damage(self, what: str, queue: Queue) -> None:
         async with self.node.client() as client:

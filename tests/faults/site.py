@@ -126,6 +126,13 @@ class Site(ABC):
         """Make it forget part of a queue: one of `DAMAGES`."""
 
     @abstractmethod
+    async def plant(self, queue: Queue, data: bytes) -> None:
+        """Put bytes, behind the broker's back, wherever something of a queue is kept.
+
+        Among it is a job `planted` in lane 0 that is these bytes, and how the job `over` ended.
+        """
+
+    @abstractmethod
     async def drop_jobs(self, queue: Queue) -> None:
         """Make it forget the jobs that are ready in lane 1, and where they were."""
 

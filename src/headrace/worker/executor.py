@@ -9,6 +9,7 @@ from typing import Any
 
 from headrace.clock import Clock
 from headrace.context import CurrentJob, set_current_job
+from headrace.faultpoint import reach
 from headrace.job import JobState
 from headrace.middleware import compose
 from headrace.outcome import Done, Outcome, Reschedule
@@ -109,6 +110,7 @@ class Executor:
     async def _invoke(self, attempt: Attempt) -> Any:
         args, kwargs = attempt.arguments
         function = attempt.implementation.function
+        reach("worker.starting")
         if attempt.implementation.is_async:
             return await function(*args, **kwargs)
         value = await self._threads.run(function, *args, **kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headrace.faultpoint import reach
 from headrace.job import JobState, Lease
 from headrace.outcome import Done, Outcome, Release
 from headrace.queue import Queue
@@ -80,6 +81,8 @@ class Source:
             return []
         self._backoff.succeeded()
         self._failures = max(0, self._failures - 1)
+        if leases:
+            reach("worker.claimed")
         return [self._take(lease) for lease in leases]
 
     def _take(self, lease: Lease) -> Run:
