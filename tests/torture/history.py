@@ -120,3 +120,14 @@ def troubles(events: Iterable[Event], recovery: float) -> list[Span]:
 def untroubled(span: Span, times: Iterable[Span]) -> bool:
     """Tell whether a span meets none of some times."""
     return all(span.overlap(time) <= 0 for time in times)
+
+
+def covered(span: Span, others: Iterable[Span]) -> float:
+    """Return for how many seconds of a span at least one of the others lasted."""
+    total, until = 0.0, span.begin
+    for other in sorted(others, key=lambda one: one.begin):
+        begin, end = max(other.begin, until), min(other.end, span.end)
+        if end > begin:
+            total += end - begin
+            until = end
+    return total

@@ -137,9 +137,10 @@ class Producer:
         self._ledger.note("try", job=job_id, task=task.name, due=due_at, unique=unique)
         while True:
             delay = max(0.0, due_at - self._ledger.now()) if due_at else 0.0
-            options = task.options(job_id=job_id, delay=delay, unique=unique or None)
+            key = {"unique": unique} if unique else {}
+            call = task.options(job_id=job_id, delay=delay, **key).call(*args)
             try:
-                [handle] = await self._queue.enqueue_many([options.call(*args)])
+                [handle] = await self._queue.enqueue_many([call])
             except Rejected:
                 self._ledger.note("refused", job=job_id)
                 return None
