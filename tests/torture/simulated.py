@@ -190,18 +190,16 @@ class SimulatedWorker:
         SimulatedTasks(self.queue, ledger, self.die)
         witnessed(self._client, ledger)
         self._worker = Worker(self.queue, concurrency=CONCURRENCY, grace=GRACE)
-        self._task = self._loop.create_task(self._run(), context=self.life.context)
+        run = self._worker.run(signals=False)
+        self._task = self._loop.create_task(run, context=self.life.context)
+        self._task.add_done_callback(self._exit, context=OUTSIDE)
 
-    async def _run(self) -> None:
-        try:
-            ending = await self._worker.run(signals=False)
-        except asyncio.CancelledError:
-            if self._client.gone:
-                raise
-            ending = Ending.FORCED
-        excused = self._asked != 1 or self._worker.stuck
-        self._end()
-        self._world.note("exited", victim=self.life.pid, outcome="0" if excused else str(ending))
+    def _exit(self, task: asyncio.Task[Ending]) -> None:
+        if not self.ended:
+            self._end()
+            forced = self._asked > 1 or self._worker.stuck
+            code = 0 if forced else int(task.result())
+            self._world.note("exited", victim=self.life.pid, outcome=str(code))
 
     def _end(self) -> None:
         self.whole, self.ended = False, True

@@ -211,14 +211,14 @@ class Simulation:
         events = ordered(self.lines)
         jobs = sorted({event.job for event in events if event.kind in ("try", "start")})
         infos = [info for info in await self._broker.lookup(NAME, jobs) if info is not None]
-        stats = await self._broker.stats(NAME)
-        waiting = sum(stats.ready) + stats.running
+        store = self._broker._queues[NAME].store
+        kept = [job for job in store._live if not job.startswith("cron-")]
         return Run(
             events,
             {info.id: info.state for info in infos},
             {letter.id: letter.reason async for letter in self._queue.dead_letters()},
             await self._results(infos),
-            [*left, *([f"{waiting} jobs wait or run"] if waiting else [])],
+            [*left, *kept, *store._holders],
         )
 
     async def _results(self, infos: Iterable[JobInfo]) -> Mapping[str, Any]:
