@@ -19,10 +19,17 @@ PATIENCE = 30.0
 
 
 class Hand(Struct, eq=False):
-    """A worker process and its way to the broker."""
+    """A worker process and its way to the broker.
+
+    Attributes:
+        process: The worker.
+        way: Its own.
+        struck: Whether something is being done to it, which nothing else should disturb.
+    """
 
     process: subprocess.Popen[bytes]
     way: Proxy
+    struck: bool = False
 
     @property
     def pid(self) -> int:
@@ -66,16 +73,18 @@ class Crew:
         self._logs = logs
         self._ledger = ledger
         self._count = 0
+        self._filling = asyncio.Lock()
         self.hands: list[Hand] = []
 
     async def fill(self) -> None:
         """Note who has ended, and start others in their place."""
-        for hand in [hand for hand in self.hands if not hand.lives]:
-            self._note_end(hand)
-            self.hands.remove(hand)
-            await hand.way.__aexit__()
-        while len(self.hands) < self._size:
-            self.hands.append(await self._start())
+        async with self._filling:
+            for hand in [hand for hand in self.hands if not hand.lives]:
+                self._note_end(hand)
+                self.hands.remove(hand)
+                await hand.way.__aexit__()
+            while len(self.hands) < self._size:
+                self.hands.append(await self._start())
 
     async def _start(self) -> Hand:
         self._count += 1
@@ -98,8 +107,8 @@ class Crew:
             self._ledger.note("exited", victim=hand.pid, outcome=str(code))
 
     def one(self, share: float) -> Hand | None:
-        """Return one that lives and is whole, by a number from 0 up to 1."""
-        living = [hand for hand in self.hands if hand.lives]
+        """Return one to which nothing is being done, by a number from 0 up to 1."""
+        living = [hand for hand in self.hands if hand.lives and not hand.struck]
         return living[int(share * len(living))] if living else None
 
     async def kill(self, hand: Hand) -> None:
@@ -110,6 +119,7 @@ class Crew:
 
     def freeze(self, hand: Hand) -> None:
         """Let a worker stand still."""
+        hand.struck = True
         self._ledger.note("stopped", victim=hand.pid)
         hand.process.send_signal(signal.SIGSTOP)
 
@@ -117,9 +127,11 @@ class Crew:
         """Let it go on."""
         hand.process.send_signal(signal.SIGCONT)
         self._ledger.note("continued", victim=hand.pid)
+        hand.struck = False
 
     def cut_off(self, hand: Hand) -> None:
         """Let nothing pass between a worker and the broker, and nobody know."""
+        hand.struck = True
         self._ledger.note("cut off", victim=hand.pid)
         hand.way.black_hole()
 
@@ -127,12 +139,14 @@ class Crew:
         """Let everything pass again."""
         hand.way.heal()
         self._ledger.note("reached", victim=hand.pid)
+        hand.struck = False
 
     async def ask_to_end(self, *hands: Hand, times: int = 1) -> None:
         """Ask workers to end, a few times, and wait until they have."""
         for hand in hands:
-            self._ledger.note("asked to end", victim=hand.pid)
+            hand.struck = True
             for _ in range(times):
+                self._ledger.note("asked to end", victim=hand.pid)
                 hand.process.terminate()
         await asyncio.gather(*(self._ended(hand) for hand in hands))
 

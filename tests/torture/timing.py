@@ -101,7 +101,9 @@ def recovery(run: Run, promise: Promise) -> list[str]:
             waited = Span(fell, other.start.at)
             last = other.start.deliveries == promise.deliveries
             seconds = waited.end - fell - (covered(waited, suspects) if last else 0.0)
-            if seconds > promise.recovery and not _excused(run, waited):
+            # A silent worker that asked for jobs is given some: that costs a delivery without a start.
+            times = other.start.deliveries - one.start.deliveries
+            if seconds > times * promise.recovery and not _excused(run, waited):
                 shown.append(f"{job}: {seconds:.3f} s until delivery {other.start.deliveries}")
     return shown
 
@@ -149,6 +151,7 @@ def shutdown(run: Run, promise: Promise) -> list[str]:
     """I16: who is asked to end has ended in time and says whether all jobs came to their end."""
     asked: dict[int, list[float]] = {}
     killed = {event.victim for event in run.all("killed")}
+    stubborn = {event.process for event in run.all("start") if event.stubborn}
     shown: list[str] = []
     for event in run.events:
         if event.kind == "asked to end":
@@ -156,7 +159,8 @@ def shutdown(run: Run, promise: Promise) -> list[str]:
         elif event.kind == "exited" and event.victim in asked:
             requests = asked.pop(event.victim)
             took = event.at - requests[0]
-            codes = ("0",) if len(requests) == 1 else ("0", "1")
+            hurried = len(requests) > 1 or event.victim in stubborn
+            codes = ("0", "1") if hurried else ("0",)
             if took > promise.shutdown or event.outcome not in codes:
                 shown.append(f"{event.victim}: code {event.outcome} after {took:.3f} s")
         elif event.kind == "exited" and event.victim not in killed:

@@ -20,6 +20,7 @@ from headrace.job import JobInfo
 from tests.torture.app import RETRY, Tasks
 from tests.torture.check import Report, judge
 from tests.torture.crew import Crew
+from tests.torture.history import FOREVER
 from tests.torture.ledger import Event, Ledger, read
 from tests.torture.nemesis import Stage, schedule, strike
 from tests.torture.places import PLACES
@@ -60,11 +61,12 @@ class Trial(Struct, frozen=True, kw_only=True):
     @property
     def promise(self) -> Promise:
         """What holds of a queue with such a lease and such workers."""
+        busy, longer = self.of.busy, self.of.overlap
         return Promise(
-            recovery=self.lease + 1.5,
-            overlap=min(self.lease / 3, 3.0) + 1.0,
-            blind=self.lease / 2 + 1.0,
-            late=float("inf") if self.of.busy else 2.0,
+            recovery=FOREVER if busy else self.lease + 1.5,
+            overlap=min(self.lease / 3, 3.0) + 1.0 + longer,
+            blind=self.lease / 2 + 1.0 + longer,
+            late=FOREVER if busy else 2.0,
             shutdown=GRACE + 2.0,
             attempts=RETRY.attempts,
         )
