@@ -15,6 +15,7 @@ from headrace.errors import OutcomeUnknown, Unavailable
 from headrace.job import Lease
 from headrace.memory import MemoryBroker
 from headrace.outcome import Release
+from headrace.signature import Signature
 from headrace.testing import FaultyBroker
 from headrace.testing.faults import Verb
 from headrace.worker.shutdown import Ending
@@ -146,12 +147,20 @@ class ProcessLedger(Ledger):
         self._pid = pid
 
 
+SIGNATURES: dict[str, Signature] = {}
+"""Those of the tasks of all workers, which differ in nothing but whose ledger they write."""
+
+
 class SimulatedTasks(Tasks):
     """The tasks of a tortured queue, of which one takes down a process that is none."""
 
     def __init__(self, queue: Queue, ledger: Ledger, die: Callable[[], None]) -> None:
         super().__init__(queue, ledger)
         self._die = die
+        for name, task in queue.tasks.items():
+            # To look at a signature takes as long as to run ten jobs.
+            code = task.implementation
+            code.signature = SIGNATURES.get(name) or SIGNATURES.setdefault(name, code.signature)
 
     async def _poison(self, death: str) -> None:
         """Take the worker down."""

@@ -45,14 +45,15 @@ from tests.torture.simulated import (
 from tests.torture.virtual_time import Complaints, VirtualClock, VirtualLoop
 from tests.torture.workload import Mix, Producer
 
-WORKERS, DURATION, DRAIN = 3, 6.0, 40.0
-STEP = 0.25
+WORKERS, DURATION, DRAIN = 3, 4.0, 40.0
+STEP = 0.5
 """Seconds between two looks whether all is over."""
 
 PROMISE = Promise(
     recovery=LEASE + 1.0,
     overlap=LEASE / 3 + 0.5,
     blind=LEASE / 2 + 0.5,
+    blink=LEASE / 2,
     late=1.5,
     shutdown=GRACE + 2.0,
     attempts=RETRY.attempts,
@@ -103,7 +104,7 @@ class Simulation:
     def _mix(self) -> Mix:
         chance = self._chance
         return Mix(
-            rate=chance.choice((4, 8, 12)),
+            rate=chance.choice((4, 10, 20)),
             seconds=chance.choice(((0.0, 0.02, 0.2, 1.0), (0.0, 0.1, 2.0, 5.0))),
             failing=chance.choice((0.1, 0.4)),
             delayed=chance.choice((0.1, 0.3)),
@@ -157,11 +158,11 @@ class Simulation:
 
     def _freeze(self, victim: SimulatedWorker) -> None:
         victim.freeze()
-        self._later(self._chance.choice((0.5, 1.5, 4.0, 6.0)), victim.heal)
+        self._later(self._chance.choice((0.5, 1.0, 4.0, 6.0)), victim.heal)
 
     def _cut_off(self, victim: SimulatedWorker) -> None:
         victim.cut_off()
-        self._later(self._chance.choice((0.5, 1.5, 4.0, 6.0)), victim.heal)
+        self._later(self._chance.choice((0.5, 1.0, 4.0, 6.0)), victim.heal)
 
     def _ask(self, victim: SimulatedWorker) -> None:
         victim.ask_to_end(self._chance.choice((1, 1, 2)))
@@ -193,9 +194,11 @@ class Simulation:
     async def _drained(self) -> None:
         """Wait until all that was tried is over; give up when it takes too long."""
         until = self._clock.monotonic() + DRAIN
+        left = self._producer.jobs
         while self._clock.monotonic() < until:
-            infos = await self._broker.lookup(NAME, self._producer.jobs)
-            if all(info is None or info.state.final for info in infos):
+            infos = await self._broker.lookup(NAME, left)
+            left = [info.id for info in infos if info is not None and not info.state.final]
+            if not left:
                 return
             await self._clock.sleep(STEP)
             self._fill()

@@ -95,7 +95,7 @@ def recovery(run: Run, promise: Promise) -> list[str]:
     shown: list[str] = []
     for job, tries in run.attempts.items():
         for one, other in pairwise(tries):
-            fell = _silence(run, one)
+            fell = _silence(run, promise, one)
             if fell is None or other.start.deliveries <= one.start.deliveries:
                 continue
             waited = Span(fell, other.start.at)
@@ -108,10 +108,15 @@ def recovery(run: Run, promise: Promise) -> list[str]:
     return shown
 
 
-def _silence(run: Run, attempt: Attempt) -> float | None:
+def _silence(run: Run, promise: Promise, attempt: Attempt) -> float | None:
     """Return when the worker of an attempt fell silent during it."""
     spans = [*run.frozen.get(attempt.start.process, ()), *run.cut.get(attempt.start.process, ())]
-    fell = [span.begin for span in spans if attempt.start.at <= span.begin <= attempt.end]
+    fell = [
+        span.begin
+        for span in spans
+        if attempt.start.at <= span.begin <= attempt.end
+        if span.end - span.begin > promise.blink
+    ]
     if attempt.how == "killed":
         fell.append(attempt.end)
     return min(fell, default=None)
