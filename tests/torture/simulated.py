@@ -26,7 +26,7 @@ from tests.torture.virtual_time import OUTSIDE, Life, VirtualLoop
 T = TypeVar("T")
 
 NAME, LEASE, RESULT_TTL = "simulated", 3.0, 7200.0
-CONCURRENCY, GRACE = 12, 1.0
+CONCURRENCY, GRACE = 50, 1.0
 SILENCE = 0.5
 """Seconds after which a client gives up a call that nobody answers."""
 
@@ -178,6 +178,7 @@ class SimulatedWorker:
         sky: What happens to its calls.
         lines: Where its ledger's lines go.
         world: The ledger of what is done to it.
+        gone: Called when it is.
 
     Attributes:
         whole: Whether nothing was done to it.
@@ -185,7 +186,13 @@ class SimulatedWorker:
     """
 
     def __init__(
-        self, pid: int, broker: MemoryBroker, sky: Sky, lines: list[bytes], world: Ledger
+        self,
+        pid: int,
+        broker: MemoryBroker,
+        sky: Sky,
+        lines: list[bytes],
+        world: Ledger,
+        gone: Callable[[], object],
     ) -> None:
         self.life = Life(pid)
         self.whole = True
@@ -193,6 +200,7 @@ class SimulatedWorker:
         self._asked = 0
         self._loop = sky.loop
         self._world = world
+        self._gone = gone
         self._client = Client(broker, sky)
         self.queue = Queue(self._client, name=NAME, lease=LEASE, result_ttl=RESULT_TTL)
         ledger = ProcessLedger(lines.append, broker.clock, pid)
@@ -214,6 +222,7 @@ class SimulatedWorker:
         self.whole, self.ended = False, True
         self.life.alive = False
         self._client.hang_up()
+        self._gone()
 
     def die(self) -> None:
         """Run no more, from now on: as by SIGKILL."""
@@ -261,5 +270,5 @@ class SimulatedWorker:
 
     def bury(self) -> None:
         """Let what is left of it come to its end, which nobody sees."""
-        self._client.gone = True
+        self.ended = self._client.gone = True
         self._loop.resume(self.life)

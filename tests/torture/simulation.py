@@ -42,7 +42,7 @@ from tests.torture.simulated import (
     Sky,
     Weather,
 )
-from tests.torture.virtual_time import Complaints, VirtualClock, VirtualLoop
+from tests.torture.virtual_time import OUTSIDE, Complaints, VirtualClock, VirtualLoop
 from tests.torture.workload import Mix, Producer
 
 WORKERS, DURATION, DRAIN = 3, 4.0, 40.0
@@ -95,6 +95,7 @@ class Simulation:
         self._pids = count(1)
         self._world = ProcessLedger(self.lines.append, self._clock, 0)
         self._crew: list[SimulatedWorker] = []
+        self._closing = False
         self._queue = Queue(
             Client(self._broker, self._sky), name=NAME, lease=LEASE, result_ttl=RESULT_TTL
         )
@@ -133,18 +134,29 @@ class Simulation:
 
     def _fill(self) -> None:
         """Start others for those that ended."""
+        if self._closing:
+            return
         for _ in range(WORKERS - sum(not one.ended for one in self._crew)):
             pid = next(self._pids)
-            one = SimulatedWorker(pid, self._broker, self._sky, self.lines, self._world)
-            self._crew.append(one)
+            self._crew.append(
+                SimulatedWorker(
+                    pid, self._broker, self._sky, self.lines, self._world, self._replace
+                )
+            )
+
+    def _replace(self) -> None:
+        """Start another one soon."""
+        if not self._closing:
+            seconds = self._chance.uniform(0.0, 0.5)
+            self._sky.loop.call_later(seconds, self._fill, context=OUTSIDE)
 
     async def _strike(self) -> None:
         chance = self._chance
         until = self._clock.monotonic() + DURATION
+        apart = chance.choice((1.0, 2.0, 2 * DURATION))
         faults = (self._kill, self._freeze, self._cut_off, self._ask, self._cancel, self._storm)
         while self._clock.monotonic() < until:
-            await self._clock.sleep(chance.uniform(0.0, 1.5))
-            self._fill()
+            await self._clock.sleep(chance.uniform(0.0, apart))
             whole = [one for one in self._crew if one.whole]
             if len(whole) > 1:
                 chance.choice(faults)(chance.choice(whole))
@@ -154,7 +166,6 @@ class Simulation:
 
     def _kill(self, victim: SimulatedWorker) -> None:
         victim.die()
-        self._later(self._chance.uniform(0.0, 0.5), self._fill)
 
     def _freeze(self, victim: SimulatedWorker) -> None:
         victim.freeze()
@@ -166,11 +177,9 @@ class Simulation:
 
     def _ask(self, victim: SimulatedWorker) -> None:
         victim.ask_to_end(self._chance.choice((1, 1, 2)))
-        self._fill()
 
     def _cancel(self, victim: SimulatedWorker) -> None:
         victim.cancel()
-        self._fill()
 
     def _storm(self, _: SimulatedWorker) -> None:
         if self._sky.weather == Weather():
@@ -187,7 +196,6 @@ class Simulation:
         self._clear()
         for one in self._crew:
             one.heal()
-        self._fill()
 
     # what comes of it
 
@@ -201,9 +209,9 @@ class Simulation:
             if not left:
                 return
             await self._clock.sleep(STEP)
-            self._fill()
 
     async def _end(self) -> None:
+        self._closing = True
         for one in self._crew:
             one.ask_to_end()
         until = self._clock.monotonic() + 2 * PROMISE.shutdown
