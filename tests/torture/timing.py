@@ -84,7 +84,8 @@ def recovery(run: Run, promise: Promise) -> list[str]:
     """I15: the job of a worker that fell silent starts elsewhere in time, if the broker is there.
 
     The last delivery of a copy goes to a worker that runs no other such one: these wait for each
-    other, and the time for which another one ran does not count.
+    other, and the time for which another one ran does not count; nor does that for which the
+    worker stood still that was given the job.
     """
     suspects = [
         attempt.span
@@ -100,7 +101,8 @@ def recovery(run: Run, promise: Promise) -> list[str]:
                 continue
             waited = Span(fell, other.start.at)
             last = other.start.deliveries == promise.deliveries
-            seconds = waited.end - fell - (covered(waited, suspects) if last else 0.0)
+            stood = covered(waited, run.frozen.get(other.start.process, ()))
+            seconds = waited.end - fell - stood - (covered(waited, suspects) if last else 0.0)
             # A silent worker that asked for jobs is given some: that costs a delivery without a start.
             times = other.start.deliveries - one.start.deliveries
             if seconds > times * promise.recovery and not _excused(run, waited):
