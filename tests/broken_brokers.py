@@ -163,11 +163,11 @@ class GivesKeysAway(MemoryBroker):
 
 
 class KeepsKeys(MemoryBroker):
-    """Does not give a key back when its job dies."""
+    """Does not give a key back when its job is over."""
 
     async def declare(self, spec: QueueSpec) -> QueueSpec:
         answer = await super().declare(spec)
-        self._queues[spec.name].store._free = _nothing  # type: ignore[method-assign]
+        self._queues[spec.name].store._free = _keep  # type: ignore[method-assign]
         return answer
 
 
@@ -197,9 +197,7 @@ class StartsLate(MemoryBroker):
     """Looks for what is due every now and then only."""
 
     async def enqueue(self, queue: str, jobs: Sequence[NewJob], *, batch: str) -> list[str | None]:
-        later = [
-            structs.replace(job, delay=job.delay + 2.0) if job.delay else job for job in jobs
-        ]
+        later = [structs.replace(job, delay=job.delay + 2.0) if job.delay else job for job in jobs]
         return await super().enqueue(queue, later, batch=batch)
 
 
@@ -277,4 +275,4 @@ class DeafToCancellation(MemoryBroker):
         raise asyncio.CancelledError
 
 
-def _nothing(*_: object) -> None: ...
+def _keep(job: NewJob) -> None: ...

@@ -16,7 +16,6 @@ from tests.broken_brokers import (
     TellsItsPassword,
 )
 
-
 UNSAFE = [AcknowledgesEarly, DoesNotFence, LosesOnRetry]
 """Those that break what the model knows of."""
 

@@ -288,11 +288,15 @@ def _determined(seed: int) -> Generator[None]:
     try:
         with (
             patch.object(ids, "_generator", _Numbers()),
-            patch.object(WorkerRun, "__hash__", lambda run: run.lease.fencing),
+            patch.object(WorkerRun, "__hash__", _fencing),
         ):
             yield
     finally:
         random.setstate(state)
+
+
+def _fencing(run: WorkerRun) -> int:
+    return run.lease.fencing
 
 
 class _Numbers:
@@ -347,7 +351,9 @@ def main(seeds: int, first: int) -> None:
         for name, shown in report.violations.items():
             click.echo(f"seed {seed}: {name}: {len(shown)}, such as {', '.join(shown[:4])}")
     missing = [name for name in NEEDED if not counts[name]]
-    click.echo(f"{seeds:,} seeds, {len(failed)} violated" + (f", {missing} missing" * bool(missing)))
+    click.echo(
+        f"{seeds:,} seeds, {len(failed)} violated" + (f", {missing} missing" * bool(missing))
+    )
     sys.exit(1 if failed or missing else 0)
 
 

@@ -103,7 +103,7 @@ def recovery(run: Run, promise: Promise) -> list[str]:
             last = other.start.deliveries == promise.deliveries
             stood = covered(waited, run.frozen.get(other.start.process, ()))
             seconds = waited.end - fell - stood - (covered(waited, suspects) if last else 0.0)
-            # A silent worker that asked for jobs is given some: that costs a delivery without a start.
+            # A silent worker that asked for jobs is given some: a delivery without a start.
             times = other.start.deliveries - one.start.deliveries
             if seconds > times * promise.recovery and not _excused(run, waited):
                 shown.append(f"{job}: {seconds:.3f} s until delivery {other.start.deliveries}")
