@@ -51,6 +51,11 @@ def test_the_memory_broker_keeps_every_promise() -> None:
     assert [name for name in NEEDED if not counts[name]] == [], "it has shown something"
 
 
+@pytest.mark.parametrize("seed", [3158, 6023, 7178, 9609])
+def test_a_tick_does_not_start_when_its_lease_has_ended(seed: int) -> None:
+    assert simulated(seed).report.violations == {}
+
+
 @pytest.mark.parametrize("seed", [7, 38])
 def test_a_seed_tells_all_that_happens(seed: int) -> None:
     first = simulated(seed)
