@@ -12,6 +12,7 @@ from typing import Any
 
 from headrace import JobState, Queue, RetryPolicy, current_job
 from headrace.broker import Broker
+from headrace.job import Lease
 from headrace.outcome import Dead, Done, Outcome, Reschedule
 from tests.torture.ledger import Kind, Ledger
 
@@ -76,8 +77,20 @@ DEATHS: Mapping[str, Callable[[], object]] = {
 
 
 def witnessed(broker: Broker, ledger: Ledger) -> None:
-    """Let a broker's answers to outcomes be written down."""
-    settle = broker.settle
+    """Let it be written down what a broker hands out, and what it answers to outcomes."""
+    claim, settle = broker.claim, broker.settle
+
+    async def handed(queue: str, worker: str, limit: int, wait: float) -> list[Lease]:
+        leases = await claim(queue, worker, limit, wait)
+        for lease in leases:
+            ledger.note(
+                "claimed",
+                job=lease.id,
+                fencing=lease.fencing,
+                deliveries=lease.deliveries,
+                attempt=lease.attempt + 1,
+            )
+        return leases
 
     async def told(outcomes: Sequence[Outcome]) -> list[bool]:
         for outcome in outcomes:
@@ -87,6 +100,7 @@ def witnessed(broker: Broker, ledger: Ledger) -> None:
             ledger.note("settled", counts=counts, **_facts(outcome))
         return answers
 
+    broker.claim = handed  # type: ignore[method-assign]
     broker.settle = told  # type: ignore[method-assign]
 
 

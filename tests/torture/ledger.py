@@ -29,7 +29,8 @@ Kind: TypeAlias = Literal[
     "end",
     "failed",
     "interrupted",
-    # Of a worker: before it asks the broker, and what that answered.
+    # Of a worker: what it was handed out, before it ends a delivery, and what that was answered.
+    "claimed",
     "settling",
     "settled",
     # Of the nemesis: what is done to a worker, and its end.

@@ -141,16 +141,28 @@ async def look(stage: Stage, share: float) -> None:
 
 async def reset(stage: Stage, share: float) -> None:
     """Reset connections: one worker's, or those of all, the producer's too."""
-    ways = [hand.way for hand in stage.crew.hands] + [stage.entrance]
-    for way in ways if share > 1 / 2 else ways[:1]:
-        way.cut()
+    if share > 1 / 2:
+        stage.entrance.cut()
+    for hand in stage.crew.hands if share > 1 / 2 else stage.crew.hands[:1]:
+        stage.ledger.note("cut off", victim=hand.pid)
+        hand.way.cut()
+        stage.ledger.note("reached", victim=hand.pid)
 
 
 async def shred(stage: Stage, share: float) -> None:
     """Cut connections in the middle of replies, again and again."""
     chance = random.Random(share)
-    for way in [*(hand.way for hand in stage.crew.hands), stage.entrance]:
+    hands = [*stage.crew.hands]
+    for hand in hands:
+        stage.ledger.note("cut off", victim=hand.pid)
+    ways = [*(hand.way for hand in hands), stage.entrance]
+    for way in ways:
         way.cut_after(chance.randrange(1, 2000) for _ in range(5))
+    await asyncio.sleep(1 + share)
+    for way in ways:
+        way.cut_after([])
+    for hand in hands:
+        stage.ledger.note("reached", victim=hand.pid)
 
 
 async def drip(stage: Stage, share: float) -> None:

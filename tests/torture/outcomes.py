@@ -80,7 +80,7 @@ def fencing(run: Run, promise: Promise) -> list[str]:
         for job, tries in run.attempts.items()
         for one, other in pairwise(attempt.start for attempt in tries)
         if other.fencing <= one.fencing or other.attempt < one.attempt
-        if not any(one.at < wipe < other.at for wipe in run.wiped)
+        if not run.forgot(Span(one.at, other.at), promise)
         if not any(
             one.at < span.end <= other.at <= span.end + promise.overlap
             for span in run.frozen.get(other.process, ())

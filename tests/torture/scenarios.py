@@ -38,7 +38,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     only: str = ""
 
 
-LONG = Mix(rate=30, seconds=(0.0, 0.2, 1.0, 2.0))
+LONG = Mix(rate=12, seconds=(0.0, 0.2, 1.0, 2.0))
 """Jobs that are likely to run while something happens to their worker."""
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -159,8 +159,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "M16": Scenario(
         title="tasks do not let themselves be cancelled, and their workers are asked to end",
         faults=("terminate",),
-        mix=Mix(rate=15, stubborn=0.1),
-        needed=("asked to end", "recovered"),
+        mix=Mix(rate=15, stubborn=0.15),
+        needed=("asked to end", "lives lost"),
         busy=True,
     ),
     "M17": Scenario(
@@ -193,7 +193,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         faults=("kill",),
         apart=(3.0, 4.0),
         mix=Mix(rate=5, burst=3000),
-        needed=("accepted", "recovered"),
+        needed=("accepted", "killed"),
         busy=True,
     ),
     "S32": Scenario(

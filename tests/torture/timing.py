@@ -5,6 +5,7 @@ Each returns what shows a violation, a line for each.
 
 from __future__ import annotations
 
+import signal
 from itertools import combinations, pairwise
 
 from tests.torture.history import FOREVER, Attempt, Span, covered, untroubled
@@ -34,7 +35,7 @@ def _allowed(run: Run, promise: Promise, one: Attempt, other: Attempt) -> float:
     """Who cannot ask the broker notices later that it lost its lease."""
     around = Span(one.start.at, other.end)
     silences = [*run.down, *run.cut.get(one.start.process, ())]
-    if any(one.start.at < wipe < other.start.at for wipe in run.wiped):
+    if run.forgot(Span(one.start.at, other.start.at), promise):
         return FOREVER
     return promise.overlap if untroubled(around, silences) else promise.blind
 
@@ -75,6 +76,8 @@ def retries(run: Run, promise: Promise) -> list[str]:
             waited = other.start.at - one.end
             soon = waited < longest * (1 - promise.jitter) - 0.001
             slow = waited > longest + promise.late
+            if run.forgot(Span(one.start.at, other.start.at), promise):
+                continue
             if soon or (slow and untroubled(Span(one.end, other.start.at), trouble)):
                 shown.append(f"{job}: attempt {number + 1} after {waited:.3f} s")
     return shown
@@ -159,6 +162,7 @@ def shutdown(run: Run, promise: Promise) -> list[str]:
     asked: dict[int, list[float]] = {}
     killed = {event.victim for event in run.all("killed")}
     stubborn = {event.process for event in run.all("start") if event.stubborn}
+    serving = {event.process for event in run.all("claimed")}
     shown: list[str] = []
     for event in run.events:
         if event.kind == "asked to end":
@@ -168,11 +172,17 @@ def shutdown(run: Run, promise: Promise) -> list[str]:
             took = event.at - requests[0]
             hurried = len(requests) > 1 or event.victim in stubborn
             codes = ("0", "1") if hurried else ("0",)
+            if event.victim not in serving:
+                codes = (*codes, UNHEARD)
             if took > promise.shutdown or event.outcome not in codes:
                 shown.append(f"{event.victim}: code {event.outcome} after {took:.3f} s")
         elif event.kind == "exited" and event.victim not in killed:
             shown.append(f"{event.victim}: ended by itself, code {event.outcome}")
     return shown + [f"{pid}: never ended" for pid in asked.keys() - killed]
+
+
+UNHEARD = str(-signal.SIGTERM)
+"""How a process ends that is asked to before it listens: while it is started."""
 
 
 def hot_loop(run: Run, promise: Promise) -> list[str]:

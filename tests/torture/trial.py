@@ -69,6 +69,7 @@ class Trial(Struct, frozen=True, kw_only=True):
             late=FOREVER if busy else 2.0,
             shutdown=GRACE + 2.0,
             attempts=RETRY.attempts,
+            forgets=self.broker == "nats",
         )
 
 
@@ -207,13 +208,14 @@ async def _read(queue: Queue, folder: Path, left: Sequence[str]) -> Run:
     jobs = {event.job for event in events if event.kind in ("try", "start")}
     infos = await _lookup(queue, jobs)
     stats = await queue.stats()
-    waiting = sum(stats.ready) + stats.running
+    # The next tick of the schedule waits for a worker.
+    waiting = sum(stats.ready) + stats.running + stats.delayed - 1
     return Run(
         events,
         {job: info.state for job, info in infos.items()},
         {letter.id: letter.reason async for letter in queue.dead_letters()},
         await _results(queue, infos.values()),
-        [*left, *([f"{waiting} jobs wait or run"] if waiting else [])],
+        [*left, *([f"{waiting} jobs wait or run"] if waiting > 0 else [])],
     )
 
 

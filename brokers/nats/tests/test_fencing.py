@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from brokers.nats.tests.conftest import Connect, claim_all
-from headrace.broker import QueueSpec
+from headrace.broker import Held, QueueSpec
 from headrace.ids import new_id
 from headrace.job import JobInfo, JobState, Lease
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
@@ -189,3 +189,45 @@ async def test_jobs_that_may_have_killed_their_workers_are_handed_out_one_by_one
         outcomes = [Done(lease) for lease in leases]
         assert await broker.settle(outcomes) == [True] * len(leases)
     assert met == ids
+
+
+async def forget_acknowledgements(node: NatsServer, name: str) -> None:
+    """Let the server hand out again what was not let go, as if for the first time.
+
+    A server that is killed does the same with what was acknowledged a moment before.
+    """
+    async with node.client() as client:
+        jetstream = client.jetstream()
+        await jetstream.delete_consumer(f"headrace_{name}", "lane-0")
+
+
+@pytest.mark.parametrize("outcome", ["done", "dead", "later"])
+async def test_an_outcome_stands_whose_acknowledgement_the_server_forgot(
+    broker: NatsBroker, node: NatsServer, name: str, outcome: str
+) -> None:
+    first = await leased(broker, name)
+    ends: dict[str, Outcome] = {
+        "done": Done(first, b"first", 60.0),
+        "dead": Dead(first, "gone", b"", 1, b"first", 60.0),
+        "later": Reschedule(first, 60.0, 1, b""),
+    }
+    await forget_acknowledgements(node, name)
+    assert await broker.settle([ends[outcome]]) == [True]
+    before = await state_of(broker, name, first.id)
+    [leftover] = await claim_all(broker, name, 1)
+    assert (leftover.id, leftover.deliveries) == (first.id, 1)
+    assert await broker.settle([Done(leftover, b"second", 60.0)]) == [False]
+    assert await state_of(broker, name, first.id) == before
+    assert await broker.claim(name, "w", 1, 0.5) == []
+    stats = await broker.stats(name)
+    assert (sum(stats.ready), stats.running) == (0, 0)
+
+
+async def test_a_lease_is_lost_whose_job_is_over_though_its_copy_is_there(
+    broker: NatsBroker, node: NatsServer, name: str
+) -> None:
+    first = await leased(broker, name)
+    await forget_acknowledgements(node, name)
+    assert await broker.settle([Done(first, b"first", 60.0)]) == [True]
+    [leftover] = await claim_all(broker, name, 1)
+    assert await broker.renew([leftover]) == [Held.LOST]

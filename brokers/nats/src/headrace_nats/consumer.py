@@ -17,11 +17,10 @@ from headrace_nats.ending import Place, is_expired, moved
 from headrace_nats.errors import QueueLost
 from headrace_nats.lean import Message
 from headrace_nats.mover import Mover
-from headrace_nats.presence import kind_of
 from headrace_nats.puller import Delivered, Puller
 from headrace_nats.queue import NatsQueue
 from headrace_nats.settlement import ACK, IN_PROGRESS, Settlement
-from headrace_nats.subjects import Kind, consumer_of
+from headrace_nats.subjects import consumer_of
 from headrace_nats.wire import Token, read_copy, token_of
 
 LONGEST_PULL = 0.5
@@ -198,15 +197,8 @@ class Consumer:
 
     async def _is_superseded(self, lease: Lease) -> bool:
         """Tell whether a worker that is gone had written what became of a job, but not more."""
-        subjects = self._queue.subjects
-        wishes = [
-            subjects.of(kind, lease.priority, lease.id)
-            for kind in (Kind.READY, Kind.DELAYED, Kind.DEAD, Kind.OVER)
-        ]
-        found = [one for one in await self._queue.get(wishes) if one is not None]
-        return any(
-            kind_of(one) is not Kind.READY or one.seq != token_of(lease).seq for one in found
-        )
+        [newest] = await self._queue.get([self._queue.subjects.anywhere(lease.id)])
+        return newest is not None and newest.seq != token_of(lease).seq
 
     async def _end(self, leases: Sequence[Lease], ended: dict[str, Ended | None]) -> None:
         ttl = self._queue.spec.result_ttl

@@ -6,7 +6,7 @@ from msgspec import Struct, structs
 
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Release, Reschedule
-from headrace_nats.fences import fence, following, forgotten_after
+from headrace_nats.fences import fence, forgotten_after
 from headrace_nats.lean import Headers, Message
 from headrace_nats.queue import NatsQueue
 from headrace_nats.server_clock import ServerClock, written
@@ -24,10 +24,10 @@ def over(
         lease: Of the job.
         end: How.
         ttl: Seconds for which the note is kept.
-        headers: The fence; `None`: the message that is leased.
+        headers: The fence; `None`: nothing is newer than the message that is leased.
     """
     if headers is None:
-        headers = fence(token_of(lease).seq, subjects.leased(lease))
+        headers = fence(token_of(lease).seq, subjects.anywhere(lease.id))
     subject = subjects.of(Kind.OVER, lease.priority, lease.id)
     return Message(subject, encode(end), forgotten_after(ttl) | headers)
 
@@ -72,10 +72,11 @@ def again(queue: NatsQueue, outcome: Reschedule | Release, now: float) -> Messag
 
 def moved(queue: NatsQueue, place: Place, copy: Copy, due: float) -> Message:
     """Return what takes the place of a copy: at once, or at a moment of the server's clock."""
+    newest = fence(place.seq, queue.subjects.anywhere(place.job_id))
+    if due:
+        return delayed(queue, place, copy, due, newest)
     ready = queue.subjects.of(Kind.READY, place.lane, place.job_id)
-    if not due:
-        return Message(ready, encode(structs.replace(copy, due=None)), following(place.seq))
-    return delayed(queue, place, copy, due, fence(place.seq, ready))
+    return Message(ready, encode(structs.replace(copy, due=None)), newest)
 
 
 def delayed(queue: NatsQueue, place: Place, copy: Copy, due: float, headers: Headers) -> Message:
@@ -115,9 +116,9 @@ def dead(subjects: Subjects, outcome: Dead, until: float) -> Message:
     token = token_of(lease)
     copy = structs.replace(token.copy, attempt=outcome.attempt, meta=outcome.meta)
     letter = Letter(copy, outcome.reason, lease.deliveries, outcome.result, until)
-    ready = subjects.leased(lease)
+    newest = fence(token.seq, subjects.anywhere(lease.id))
     subject = subjects.of(Kind.DEAD, lease.priority, lease.id)
-    return Message(subject, encode(letter), {"Nats-Rollup": "sub"} | fence(token.seq, ready))
+    return Message(subject, encode(letter), {"Nats-Rollup": "sub"} | newest)
 
 
 def is_expired(copy: Copy, clock: ServerClock, now: float) -> bool:

@@ -75,7 +75,8 @@ class Letters:
         )
         subject = self._queue.subjects.of(Kind.READY, lane, job_id)
         once = {"Nats-Msg-Id": f"{job_id}:{stored.seq}"}
-        message = Message(subject, encode(anew), fence(stored.seq, stored.subject) | once)
+        newest = fence(stored.seq, self._queue.subjects.anywhere(job_id))
+        message = Message(subject, encode(anew), newest | once)
         await self._marks.drop([job_id])
         if anew.unique is not None:
             if await self._keys.store(job_id, anew, message) is not None:

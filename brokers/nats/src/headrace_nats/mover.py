@@ -74,9 +74,9 @@ class Mover:
 
     def _ready(self, one: Delivered, copy: Copy) -> Message:
         subjects = self._queue.subjects
-        waits = subjects.of(Kind.DELAYED, one.lane, one.job_id)
+        newest = fence(one.seq, subjects.anywhere(one.job_id))
         ready = subjects.of(Kind.READY, one.lane, one.job_id)
-        return Message(ready, encode(structs.replace(copy, due=None)), fence(one.seq, waits))
+        return Message(ready, encode(structs.replace(copy, due=None)), newest)
 
     async def close(self) -> None:
         """Stop looking. What was taken and not sorted comes again after a lease."""

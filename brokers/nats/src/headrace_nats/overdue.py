@@ -6,11 +6,11 @@ from math import inf
 
 from nats.aio.msg import Msg
 
-from headrace_nats.fences import following
+from headrace_nats.fences import fence
 from headrace_nats.lean import Message
 from headrace_nats.queue import NatsQueue, stored_message
 from headrace_nats.server_clock import moment_of
-from headrace_nats.subjects import Kind
+from headrace_nats.subjects import Kind, place_of
 
 PAGE = 256
 """Delayed jobs that are looked at in one step, at most."""
@@ -55,9 +55,17 @@ class Overdue:
         if page:
             now = await self._queue.earliest()
             late = [msg for msg in page if _due(msg) + LATE < now]
-            await self._queue.publish([_anew(msg) for msg in late])
+            await self._queue.publish([self._anew(msg) for msg in late])
             return HASTE if late else PAUSE
         return PAUSE
+
+    def _anew(self, msg: Msg) -> Message:
+        """Return a schedule as it is: the server takes heed of it again."""
+        stored, headers = stored_message(msg), msg.headers or {}
+        kept = {name: headers[name] for name in ("Nats-Schedule", "Nats-Schedule-Target")}
+        _, job_id = place_of(stored.subject)
+        newest = fence(stored.seq, self._queue.subjects.anywhere(job_id))
+        return Message(stored.subject, stored.data, kept | newest)
 
     async def _page(self) -> list[Msg]:
         """Return the delayed jobs that follow those of the last step, none behind the last one."""
@@ -77,10 +85,3 @@ def _due(msg: Msg) -> float:
     """Return when a job is to be brought to its lane, by the server's clock."""
     when = (msg.headers or {}).get("Nats-Schedule", "")
     return moment_of(when.removeprefix("@at ")) if when.startswith("@at ") else inf
-
-
-def _anew(msg: Msg) -> Message:
-    """Return a schedule as it is: the server takes heed of it again."""
-    stored, headers = stored_message(msg), msg.headers or {}
-    kept = {name: headers[name] for name in ("Nats-Schedule", "Nats-Schedule-Target")}
-    return Message(stored.subject, stored.data, kept | following(stored.seq))

@@ -303,7 +303,7 @@ class NatsQueue:
             acks = await self.publish([message for _, message in left.values()])
             stored |= {seq for seq, ack in zip(left, acks, strict=True) if ack.error is None}
             refused = [seq for seq in left if seq not in stored]
-            found = await self.get([self.subjects.leased(left[seq][0]) for seq in refused])
+            found = await self.get([self.subjects.anywhere(left[seq][0].id) for seq in refused])
             left = {
                 seq: left[seq]
                 for seq, one in zip(refused, found, strict=True)

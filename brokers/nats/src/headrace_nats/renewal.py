@@ -51,6 +51,6 @@ async def _still_there(queue: NatsQueue, leases: Sequence[Lease]) -> set[int]:
 
 def _note(queue: NatsQueue, lease: Lease) -> Message:
     subjects = queue.subjects
-    still_ours = fence(token_of(lease).seq, subjects.leased(lease))
+    still_ours = fence(token_of(lease).seq, subjects.anywhere(lease.id))
     headers = forgotten_after(queue.spec.lease) | still_ours
     return Message(subjects.beat(lease.id), b"", headers)

@@ -99,7 +99,7 @@ class Service:
         until = await self._queue.latest() + ttl
         end = Over(copy.origin, JobState.CANCELLED, copy.attempt, None, until)
         subject = self._queue.subjects.of(Kind.OVER, lane, job_id)
-        headers = forgotten_after(ttl) | fence(stored.seq, stored.subject)
+        headers = forgotten_after(ttl) | fence(stored.seq, self._queue.subjects.anywhere(job_id))
         [ack] = await self._queue.publish([Message(subject, encode(end), headers)])
         if ack.error is not None:
             return False

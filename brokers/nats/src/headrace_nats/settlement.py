@@ -197,8 +197,8 @@ class Settlement:
         lease = outcome.lease
         token, subjects = token_of(lease), self._queue.subjects
         subject = subjects.leased(lease)
-        [stored] = await self._queue.get([subject])
-        if stored is None or not _is_same_copy(stored, lease):
+        [stored] = await self._queue.get([subjects.anywhere(lease.id)])
+        if stored is None or stored.subject != subject or not _is_same_copy(stored, lease):
             return False
         if outcome.ttl <= 0:
             [deleted] = await self._queue.delete([stored.seq])
