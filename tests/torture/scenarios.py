@@ -20,8 +20,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
         needed: Counts without which the run has shown nothing.
         forbidden: Counts that must be zero.
         options: Of the workers.
-        overlap: Seconds that two attempts may run at a time beyond what is usual: for which code can
-            block an event loop after its lease was lost.
+        overlap: Seconds that two attempts may run at a time beyond what is usual: for which code
+            can block an event loop after its lease was lost.
         busy: Whether there may be no free slot, so that nothing is promised of when jobs start.
         only: The kind of broker that it is for.
     """

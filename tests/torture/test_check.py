@@ -184,7 +184,7 @@ def test_no_attempt_is_taken_back() -> None:
 
 
 @pytest.mark.parametrize("facts", [{"attempt": 5}, {"deliveries": 4}])
-def test_there_are_so_many_attempts_and_deliveries(facts: dict[str, int]) -> None:
+def test_there_are_so_many_attempts_and_deliveries(facts: dict[str, Any]) -> None:
     assert list(judged(accepted(), ran(1, 2, **facts), settled(2.1)).violations) == ["attempts"]
 
 
@@ -194,7 +194,7 @@ def test_an_outcome_that_counts_is_what_the_broker_tells() -> None:
 
 
 def failed(at: float, attempt: int, fencing: int) -> list[Event]:
-    facts = {"attempt": attempt, "fencing": fencing}
+    facts: dict[str, Any] = {"attempt": attempt, "fencing": fencing}
     return [
         event("start", at, **facts),
         event("failed", at + 0.1, **facts),
@@ -275,7 +275,7 @@ def test_who_holds_more_and_more_leaks() -> None:
 
 def tick(second: int, at: float) -> list[Event]:
     job = f"cron-tick-{second * 1000}"
-    facts = {"task": "tick", "fencing": second}
+    facts: dict[str, Any] = {"task": "tick", "fencing": second}
     return [event("start", at, job, **facts), event("end", at, job, **facts)]
 
 

@@ -21,7 +21,7 @@ from tests.torture.app import RETRY, Tasks
 from tests.torture.check import Report, judge
 from tests.torture.crew import Crew
 from tests.torture.history import FOREVER
-from tests.torture.ledger import Event, Ledger, read
+from tests.torture.ledger import CLOCK, Event, Ledger, read
 from tests.torture.nemesis import Stage, schedule, strike
 from tests.torture.places import PLACES
 from tests.torture.run import Promise, Run
@@ -69,6 +69,7 @@ class Trial(Struct, frozen=True, kw_only=True):
             late=FOREVER if busy else 2.0,
             shutdown=GRACE + 2.0,
             attempts=RETRY.attempts,
+            blink=self.lease / 2,
             aside=1.0 if self.broker == "nats" else 0.0,
             forgets=self.broker == "nats",
         )
@@ -146,7 +147,7 @@ async def _served(folder: Path) -> None:
     """Wait until the workers work: a tick has run."""
     async with asyncio.timeout(DRAIN):
         while not any(event.kind == "start" for event in read(folder)):
-            await asyncio.sleep(0.1)
+            await CLOCK.sleep(0.1)
 
 
 async def _watch(crew: Crew) -> None:
@@ -154,7 +155,7 @@ async def _watch(crew: Crew) -> None:
     while True:
         crew.sample()
         await crew.fill()
-        await asyncio.sleep(1.0)
+        await CLOCK.sleep(1.0)
 
 
 async def _drained(queue: Queue, folder: Path) -> None:
@@ -165,7 +166,7 @@ async def _drained(queue: Queue, folder: Path) -> None:
             while left:
                 infos = await _lookup(queue, left)
                 left = {job for job in left if not ((info := infos.get(job)) and info.state.final)}
-                await asyncio.sleep(0.3)
+                await CLOCK.sleep(0.3)
 
 
 def expected(events: Iterable[Event]) -> set[str]:
@@ -191,7 +192,7 @@ async def _lookup(queue: Queue, jobs: Iterable[str]) -> dict[str, JobInfo]:
             try:
                 infos = await queue.broker.lookup(queue.name, page)
             except BrokerError:
-                await asyncio.sleep(0.2)
+                await CLOCK.sleep(0.2)
                 continue
             found |= {info.id: info for info in infos if info is not None}
             break
