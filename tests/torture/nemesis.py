@@ -140,8 +140,19 @@ async def look(stage: Stage, share: float) -> None:
 async def reset(stage: Stage, share: float) -> None:
     """Reset connections: one worker's, or those of all, the producer's too."""
     if share > 1 / 2:
-        stage.entrance.cut()
-    for hand in stage.crew.hands if share > 1 / 2 else stage.crew.hands[:1]:
+        await reset_all(stage, share)
+    else:
+        _reset(stage, stage.crew.hands[:1])
+
+
+async def reset_all(stage: Stage, _: float) -> None:
+    """Reset all connections at once."""
+    stage.entrance.cut()
+    _reset(stage, stage.crew.hands)
+
+
+def _reset(stage: Stage, hands: Sequence[Hand]) -> None:
+    for hand in hands:
         stage.ledger.note("cut off", victim=hand.pid)
         hand.way.cut()
         stage.ledger.note("reached", victim=hand.pid)
@@ -218,6 +229,14 @@ def refuse(why: str) -> Fault:
     return fault
 
 
+async def fill(stage: Stage, share: float) -> None:
+    """Let there be no room on the server for a while."""
+    stage.ledger.note("down")
+    async with stage.site.full():
+        await CLOCK.sleep(1 + share)
+    stage.ledger.note("up")
+
+
 async def junk(stage: Stage, share: float) -> None:
     """Enqueue what no client of ours has written."""
     chance = random.Random(share)
@@ -249,6 +268,8 @@ FAULTS: Mapping[str, Fault] = {
     "storm": _on_a_worker(storm),
     "look": look,
     "reset": reset,
+    "reset-all": reset_all,
+    "fill": fill,
     "shred": shred,
     "drip": drip,
     "lose-replies": lose_replies,

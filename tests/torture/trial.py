@@ -20,6 +20,7 @@ from headrace.job import JobInfo
 from tests.torture.app import RETRY, Tasks
 from tests.torture.check import Report, judge
 from tests.torture.crew import Crew
+from tests.torture.crowd import Crowd, gathered
 from tests.torture.history import FOREVER
 from tests.torture.ledger import CLOCK, Event, Ledger, read
 from tests.torture.nemesis import Stage, schedule, strike
@@ -127,20 +128,32 @@ async def _queue(url: str, name: str, lease: float) -> AsyncGenerator[Queue]:
 async def _load(trial: Trial, stage: Stage, producer: Producer, folder: Path) -> Run:
     await stage.crew.fill()
     await _served(folder)
+    async with gathered(stage.entrance.url, stage.queue.name, trial.lease, trial.of.crowd) as crowd:
+        return await _strained(trial, stage, producer, folder, crowd)
+
+
+async def _strained(
+    trial: Trial, stage: Stage, producer: Producer, folder: Path, crowd: Crowd
+) -> Run:
     strikes = schedule(trial.seed, trial.of.faults, trial.duration, trial.of.apart)
-    watch = asyncio.create_task(_watch(stage.crew))
+    watching = [asyncio.create_task(task) for task in (_watch(stage.crew), crowd.run())]
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(producer.run(trial.duration))
             group.create_task(strike(stage, strikes))
         await _drained(stage.queue, folder)
-        left = await producer.claim_keys()
+        left = [*await crowd.silent(), *await producer.claim_keys()]
         await _drained(stage.queue, folder)
-        watch.cancel()
+        _stop(watching)
         await stage.crew.end()
         return await _read(stage.queue, folder, left)
     finally:
-        watch.cancel()
+        _stop(watching)
+
+
+def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 async def _served(folder: Path) -> None:
