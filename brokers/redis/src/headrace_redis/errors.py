@@ -52,6 +52,9 @@ _NEVER_SENT = re.compile(
     r"connecting to|No connection available|max number of clients|Too many connections"
 )
 
+_CLOSED = re.compile(r"the handler is closed")
+"""What uvloop says to who writes on a connection that was just cut, before anything is sent."""
+
 
 @contextmanager
 def mapped() -> Generator[None]:
@@ -62,6 +65,10 @@ def mapped() -> Generator[None]:
         raise translate(error) from error
     except (OSError, EOFError) as error:
         raise OutcomeUnknown(_text(error)) from error
+    except RuntimeError as error:
+        if not _CLOSED.search(str(error)):
+            raise
+        raise Unavailable(_text(error)) from error
 
 
 def translate(error: driver.RedisError | driver.RedisClusterException) -> BrokerError:
