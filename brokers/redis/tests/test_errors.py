@@ -128,6 +128,7 @@ async def test_a_connection_that_was_just_cut_is_unavailable_under_uvloop(
 ) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", own_valkey.port)
     writer.transport.abort()
+    await asyncio.sleep(0)
     with pytest.raises(Unavailable, match="the handler is closed"), mapped():
         writer.writelines([b"PING\r\n"])
 
