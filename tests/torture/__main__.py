@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -80,7 +81,12 @@ def main(**options: Any) -> None:
     plan = Plan(**options)
     violated = 0
     for trial in trials(plan):
-        found = uvloop.run(held(trial))
+        try:
+            found = uvloop.run(held(trial))
+        except Exception:  # noqa: BLE001 - the others are to be held all the same
+            traceback.print_exc()
+            violated += 1
+            continue
         violated += bool(found.violations)
         click.echo(brief(trial, found))
         if plan.verbose:

@@ -78,9 +78,10 @@ def fencing(run: Run, promise: Promise) -> list[str]:
     return [
         f"{job}: {one.fencing} of attempt {one.attempt}, then {other.fencing} of {other.attempt}"
         for job, tries in run.attempts.items()
-        for one, other in pairwise(attempt.start for attempt in tries)
+        for before, after in pairwise(tries)
+        for one, other in [(before.start, after.start)]
         if other.fencing <= one.fencing or other.attempt < one.attempt
-        if not run.forgot(Span(one.at, other.at), promise)
+        if not run.forgot(Span(before.claimed, other.at), promise)
         if not any(
             one.at < span.end <= other.at <= span.end + promise.overlap
             for span in run.frozen.get(other.process, ())

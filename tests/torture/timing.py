@@ -35,7 +35,7 @@ def _allowed(run: Run, promise: Promise, one: Attempt, other: Attempt) -> float:
     """Who cannot ask the broker notices later that it lost its lease."""
     around = Span(one.start.at, other.end)
     silences = [*run.down, *run.cut.get(one.start.process, ())]
-    if run.forgot(Span(one.start.at, other.start.at), promise):
+    if run.forgot(Span(one.claimed, other.start.at), promise):
         return FOREVER
     return promise.overlap if untroubled(around, silences) else promise.blind
 
@@ -76,7 +76,7 @@ def retries(run: Run, promise: Promise) -> list[str]:
             waited = other.start.at - one.end
             soon = waited < longest * (1 - promise.jitter) - 0.001
             slow = waited > longest + promise.late
-            if run.forgot(Span(one.start.at, other.start.at), promise):
+            if run.forgot(Span(one.claimed, other.start.at), promise):
                 continue
             if soon or (slow and untroubled(Span(one.end, other.start.at), trouble)):
                 shown.append(f"{job}: attempt {number + 1} after {waited:.3f} s")
