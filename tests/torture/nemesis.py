@@ -176,7 +176,10 @@ async def shred(stage: Stage, share: float) -> None:
 
 async def drip(stage: Stage, share: float) -> None:
     """Let everything take a while, for a while."""
-    ways = [*(hand.way for hand in stage.crew.hands), stage.entrance]
+    hands = [*stage.crew.hands]
+    ways = [*(hand.way for hand in hands), stage.entrance]
+    for hand in hands:
+        stage.ledger.note("cut off", victim=hand.pid)
     for way in ways:
         way.latency = 0.02 + 0.2 * share
     try:
@@ -184,6 +187,8 @@ async def drip(stage: Stage, share: float) -> None:
     finally:
         for way in ways:
             way.latency = 0.0
+        for hand in hands:
+            stage.ledger.note("reached", victim=hand.pid)
 
 
 async def lose_replies(stage: Stage, share: float) -> None:

@@ -22,6 +22,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
         options: Of the workers.
         overlap: Seconds that two attempts may run at a time beyond what is usual: for which code
             can block an event loop after its lease was lost.
+        times: How often the duration it lasts, where it takes longer to show anything.
         crowd: Clients that share the producer's way to the broker.
         busy: Whether there may be no free slot, so that nothing is promised of when jobs start.
         only: The kind of broker that it is for.
@@ -35,6 +36,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     forbidden: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     overlap: float = 0.0
+    times: int = 1
     crowd: int = 0
     busy: bool = False
     only: str = ""
@@ -151,7 +153,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         faults=("fill",),
         apart=(2.5, 4.0),
         mix=LONG,
-        needed=("down", "unknown", "end"),
+        needed=("down", "end"),
         forbidden=("recovered",),
     ),
     "M14": Scenario(
@@ -240,8 +242,9 @@ SCENARIOS: Mapping[str, Scenario] = {
             "lose-replies",
             "junk",
         ),
-        apart=(2.0, 5.0),
-        mix=Mix(poisonous=0.0005, strange=0.01, seconds=(0.0, 0.0, 0.02, 0.2, 1.0, 3.0)),
+        apart=(2.0, 4.0),
+        mix=Mix(rate=20, poisonous=0.0005, strange=0.01, seconds=(0.0, 0.0, 0.02, 0.2, 1.0, 3.0)),
+        times=4,
         needed=("recovered", "fenced", "rescheduled", "dead letters"),
     ),
 }

@@ -44,7 +44,7 @@ class Trial(Struct, frozen=True, kw_only=True):
         broker: One of `PLACES`.
         scenario: One of `SCENARIOS`.
         seed: Of the faults and of the load.
-        duration: Seconds of load.
+        duration: Seconds of load, for most scenarios.
         lease: Seconds.
     """
 
@@ -58,6 +58,11 @@ class Trial(Struct, frozen=True, kw_only=True):
     def of(self) -> Scenario:
         """What its scenario says."""
         return SCENARIOS[self.scenario]
+
+    @property
+    def load(self) -> float:
+        """Seconds of load and faults."""
+        return self.duration * self.of.times
 
     @property
     def promise(self) -> Promise:
@@ -135,11 +140,11 @@ async def _load(trial: Trial, stage: Stage, producer: Producer, folder: Path) ->
 async def _strained(
     trial: Trial, stage: Stage, producer: Producer, folder: Path, crowd: Crowd
 ) -> Run:
-    strikes = schedule(trial.seed, trial.of.faults, trial.duration, trial.of.apart)
+    strikes = schedule(trial.seed, trial.of.faults, trial.load, trial.of.apart)
     watching = [asyncio.create_task(task) for task in (_watch(stage.crew), crowd.run())]
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(producer.run(trial.duration))
+            group.create_task(producer.run(trial.load))
             group.create_task(strike(stage, strikes))
         await _drained(stage.queue, folder)
         left = [*await crowd.silent(), *await producer.claim_keys()]
