@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from tests.torture.check import Report
 from tests.torture.places import PLACES
-from tests.torture.scenarios import SCENARIOS
+from tests.torture.scenarios import SCENARIOS, SELECTION
 from tests.torture.trial import Trial, held
 
 TOLD = ("accepted", "recovered", "fenced", "rescheduled", "released", "dead letters")
@@ -28,6 +28,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     brokers: tuple[str, ...]
     scenarios: tuple[str, ...]
     everything: bool
+    selection: bool
     seeds: tuple[int, ...]
     duration: float
     lease: float
@@ -37,7 +38,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 def trials(plan: Plan) -> Iterator[Trial]:
     """Return the trials of a plan: each scenario with each seed on each broker that it is for."""
-    scenarios = [*SCENARIOS] if plan.everything else plan.scenarios or ("mixed",)
+    scenarios = plan.scenarios or (SELECTION if plan.selection else ("mixed",))
+    scenarios = tuple(SCENARIOS) if plan.everything else scenarios
     for broker, scenario, seed in product(
         plan.brokers or ("redis-path", "nats"), scenarios, plan.seeds
     ):
@@ -71,6 +73,7 @@ def applicable(broker: str, scenario: str) -> bool:
 @click.option("--broker", "brokers", multiple=True, type=click.Choice([*PLACES]))
 @click.option("--scenario", "scenarios", multiple=True, type=click.Choice([*SCENARIOS]))
 @click.option("--all", "everything", is_flag=True, help="Every scenario, on every broker named.")
+@click.option("--selection", is_flag=True, help="What is run with each change.")
 @click.option("--seed", "seeds", multiple=True, default=[7], help="May be given more than once.")
 @click.option("--duration", default=20.0, help="Seconds of load.")
 @click.option("--lease", default=2.0, help="Seconds.")

@@ -45,6 +45,9 @@ class Scenario(Struct, frozen=True, kw_only=True):
 LONG = Mix(rate=12, seconds=(0.0, 0.2, 1.0, 2.0))
 """Jobs that are likely to run while something happens to their worker."""
 
+SELECTION = ("M1", "M2", "M4", "M5", "M6b", "M10", "M11", "M11n", "M14", "M17")
+"""Those that are run with each change: every kind of fault, none that takes long to show."""
+
 SCENARIOS: Mapping[str, Scenario] = {
     "M1": Scenario(
         title="workers are killed",
@@ -123,12 +126,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         title="the server forgets",
         faults=("wipe everything", "wipe scripts", "wipe groups", "wipe lane"),
         needed=("wiped everything", "wiped scripts", "wiped groups", "wiped lane"),
+        times=2,
         only="redis",
     ),
     "M11n": Scenario(
         title="the server forgets",
         faults=("wipe everything", "wipe stream", "wipe consumers", "wipe consumer"),
         needed=("wiped everything", "wiped stream", "wiped consumers", "wiped consumer"),
+        times=2,
         only="nats",
     ),
     "M12": Scenario(
@@ -139,6 +144,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         ),
         apart=(2.0, 2.5),
         needed=("down",),
+        times=2,
         only="redis",
     ),
     "M12n": Scenario(
