@@ -60,6 +60,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         faults=("freeze",),
         apart=(2.0, 3.0),
         mix=LONG,
+        times=2,
         needed=("stopped", "recovered", "fenced"),
     ),
     "M3": Scenario(
