@@ -79,7 +79,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "M5": Scenario(
         title="workers are asked to end, once or twice",
         faults=("terminate",),
-        mix=LONG,
+        mix=Mix(rate=8, seconds=(0.2, 1.0, 5.0)),
         needed=("asked to end", "released"),
         forbidden=("recovered",),
     ),
