@@ -179,7 +179,8 @@ class Proxy:
                 self._pass(reader, server, self._up, lambda data: self._ask(link, data)),
                 self._pass(answers, client, self._down, lambda data: self._answer(link, data)),
             )
-        except (OSError, RuntimeError):  # uvloop raises the latter on what is closed
+        except (OSError, RuntimeError, asyncio.CancelledError):
+            # uvloop raises the second on what is closed, and `__aexit__` sends the last.
             link.cut()
         finally:
             self._links.discard(link)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from nats.js.errors import APIError
 
 from headrace import Queue
 from headrace.errors import AuthFailed, BrokerError, OutcomeUnknown
 from tests.faults.site import Sign, Site
 from tests.servers import NatsServer, nats_server
+
+FILLING = 512_000
+"""Bytes of a message that is there only to take up room."""
 
 STORED = b'"seq":'
 """What the server says of each message that it stored."""
@@ -139,6 +143,19 @@ class NatsSite(Site):
     async def drop_lane(self, queue: Queue, lane: int) -> None:
         async with self.node.client() as client:
             await client.jetstream().delete_consumer(stream_of(queue), consumer_of(lane))
+
+    @asynccontextmanager
+    async def full(self) -> AsyncGenerator[None]:
+        async with self.node.client() as client:
+            jetstream = client.jetstream()
+            await jetstream.add_stream(name="filler", subjects=["filler"])
+            try:
+                with suppress(APIError):
+                    while True:
+                        await jetstream.publish("filler", bytes(FILLING))
+                yield
+            finally:
+                await jetstream.delete_stream("filler")
 
     @asynccontextmanager
     async def refusal(self, why: str) -> AsyncGenerator[type[BrokerError]]:

@@ -210,6 +210,15 @@ class RedisSite(Site):
             client.xgroup_destroy(lane_key(queue, lane), "w")
 
     @asynccontextmanager
+    async def full(self) -> AsyncGenerator[None]:
+        with self.valkey.client() as client:  # one for both: no other might come in
+            client.config_set("maxmemory", 1)
+            try:
+                yield
+            finally:
+                client.config_set("maxmemory", 0)
+
+    @asynccontextmanager
     async def refusal(self, why: str) -> AsyncGenerator[type[BrokerError]]:
         snapshot = self.valkey.folder / "dump.rdb"
         snapshot.mkdir(exist_ok=True)  # where a file is to be written

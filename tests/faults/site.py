@@ -141,6 +141,10 @@ class Site(ABC):
         """Make it forget who reads a lane. The jobs stay."""
 
     @abstractmethod
+    def full(self) -> AbstractAsyncContextManager[None]:
+        """Let there be no room on it for the while."""
+
+    @abstractmethod
     def refusal(self, why: str) -> AbstractAsyncContextManager[type[BrokerError]]:
         """Make it refuse for the while, for one of `REFUSALS`; gives what that must look like."""
 

@@ -6,14 +6,15 @@ import asyncio
 import ctypes
 import os
 import signal
-import time
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from headrace import JobState, Queue, RetryPolicy, current_job
 from headrace.broker import Broker
+from headrace.job import Lease
 from headrace.outcome import Dead, Done, Outcome, Reschedule
-from tests.torture.ledger import Kind, Ledger
+from tests.torture.ledger import CLOCK, Kind, Ledger
 
 RETRY = RetryPolicy(attempts=4, base=0.2, factor=2, jitter=0.5)
 
@@ -76,8 +77,20 @@ DEATHS: Mapping[str, Callable[[], object]] = {
 
 
 def witnessed(broker: Broker, ledger: Ledger) -> None:
-    """Let a broker's answers to outcomes be written down."""
-    settle = broker.settle
+    """Let it be written down what a broker hands out, and what it answers to outcomes."""
+    claim, settle = broker.claim, broker.settle
+
+    async def handed(queue: str, worker: str, limit: int, wait: float) -> list[Lease]:
+        leases = await claim(queue, worker, limit, wait)
+        for lease in leases:
+            ledger.note(
+                "claimed",
+                job=lease.id,
+                fencing=lease.fencing,
+                deliveries=lease.deliveries,
+                attempt=lease.attempt + 1,
+            )
+        return leases
 
     async def told(outcomes: Sequence[Outcome]) -> list[bool]:
         for outcome in outcomes:
@@ -87,6 +100,7 @@ def witnessed(broker: Broker, ledger: Ledger) -> None:
             ledger.note("settled", counts=counts, **_facts(outcome))
         return answers
 
+    broker.claim = handed  # type: ignore[method-assign]
     broker.settle = told  # type: ignore[method-assign]
 
 
@@ -139,7 +153,7 @@ class Tasks:
         del ballast
         self._note("start")
         try:
-            await asyncio.sleep(seconds)
+            await CLOCK.sleep(seconds)
         except asyncio.CancelledError:
             self._note("interrupted")
             raise
@@ -151,7 +165,7 @@ class Tasks:
     async def _block(self, seconds: float) -> list[Any]:
         """Block the event loop, as code does that was not written for one."""
         self._note("start")
-        time.sleep(seconds)  # noqa: ASYNC251 - on purpose
+        threading.Event().wait(seconds)
         return self._note("end")
 
     async def _stubborn(self, seconds: float) -> list[Any]:
@@ -160,7 +174,7 @@ class Tasks:
         end = asyncio.get_running_loop().time() + seconds
         while (left := end - asyncio.get_running_loop().time()) > 0:
             try:
-                await asyncio.sleep(left)
+                await CLOCK.sleep(left)
             except asyncio.CancelledError:
                 continue
         return self._note("end")

@@ -15,14 +15,21 @@ from tests.proxy import Proxy
 from tests.torture.ledger import Ledger
 
 PATIENCE = 30.0
-"""Seconds in which a worker that was asked to end must be gone before the harness gives up on it."""
+"""Seconds after which a worker that was asked to end is given up."""
 
 
 class Hand(Struct, eq=False):
-    """A worker process and its way to the broker."""
+    """A worker process and its way to the broker.
+
+    Attributes:
+        process: The worker.
+        way: Its own.
+        struck: Whether something is being done to it, which nothing else should disturb.
+    """
 
     process: subprocess.Popen[bytes]
     way: Proxy
+    struck: bool = False
 
     @property
     def pid(self) -> int:
@@ -66,29 +73,29 @@ class Crew:
         self._logs = logs
         self._ledger = ledger
         self._count = 0
+        self._filling = asyncio.Lock()
         self.hands: list[Hand] = []
 
     async def fill(self) -> None:
         """Note who has ended, and start others in their place."""
-        for hand in [hand for hand in self.hands if not hand.lives]:
-            self._note_end(hand)
-            self.hands.remove(hand)
-            await hand.way.__aexit__()
-        while len(self.hands) < self._size:
-            self.hands.append(await self._start())
+        async with self._filling:
+            for hand in [hand for hand in self.hands if not hand.lives]:
+                self._note_end(hand)
+                self.hands.remove(hand)
+                await hand.way.__aexit__()
+            while len(self.hands) < self._size:
+                self.hands.append(await self._start())
 
     async def _start(self) -> Hand:
-        self._count += 1
         way = self._way()
         await way.__aenter__()
+        return Hand(self._spawn(way.url), way)
+
+    def _spawn(self, url: str) -> subprocess.Popen[bytes]:
+        self._count += 1
         with (self._logs / f"worker-{self._count}.log").open("wb") as log:
-            process = subprocess.Popen(
-                self._command,
-                env={**os.environ, **self._environment(way.url)},
-                stdout=log,
-                stderr=log,
-            )
-        return Hand(process, way)
+            environment = {**os.environ, **self._environment(url)}
+            return subprocess.Popen(self._command, env=environment, stdout=log, stderr=log)
 
     def _note_end(self, hand: Hand) -> None:
         code = hand.process.wait()
@@ -98,8 +105,8 @@ class Crew:
             self._ledger.note("exited", victim=hand.pid, outcome=str(code))
 
     def one(self, share: float) -> Hand | None:
-        """Return one that lives and is whole, by a number from 0 up to 1."""
-        living = [hand for hand in self.hands if hand.lives]
+        """Return one to which nothing is being done, by a number from 0 up to 1."""
+        living = [hand for hand in self.hands if hand.lives and not hand.struck]
         return living[int(share * len(living))] if living else None
 
     async def kill(self, hand: Hand) -> None:
@@ -110,6 +117,7 @@ class Crew:
 
     def freeze(self, hand: Hand) -> None:
         """Let a worker stand still."""
+        hand.struck = True
         self._ledger.note("stopped", victim=hand.pid)
         hand.process.send_signal(signal.SIGSTOP)
 
@@ -117,9 +125,11 @@ class Crew:
         """Let it go on."""
         hand.process.send_signal(signal.SIGCONT)
         self._ledger.note("continued", victim=hand.pid)
+        hand.struck = False
 
     def cut_off(self, hand: Hand) -> None:
         """Let nothing pass between a worker and the broker, and nobody know."""
+        hand.struck = True
         self._ledger.note("cut off", victim=hand.pid)
         hand.way.black_hole()
 
@@ -127,12 +137,14 @@ class Crew:
         """Let everything pass again."""
         hand.way.heal()
         self._ledger.note("reached", victim=hand.pid)
+        hand.struck = False
 
     async def ask_to_end(self, *hands: Hand, times: int = 1) -> None:
         """Ask workers to end, a few times, and wait until they have."""
         for hand in hands:
-            self._ledger.note("asked to end", victim=hand.pid)
+            hand.struck = True
             for _ in range(times):
+                self._ledger.note("asked to end", victim=hand.pid)
                 hand.process.terminate()
         await asyncio.gather(*(self._ended(hand) for hand in hands))
 

@@ -17,6 +17,7 @@ from tests.torture.history import (
     spans,
     spans_of_victims,
     troubles,
+    untroubled,
 )
 from tests.torture.ledger import Event, Kind
 
@@ -26,6 +27,8 @@ class Promise(Struct, frozen=True, kw_only=True):
 
     Attributes:
         recovery: From the silence of a worker until its jobs start elsewhere.
+        aside: For which a last delivery may be put aside beyond that.
+        blink: For which a worker may be silent without losing a lease.
         overlap: For which two attempts' code may run at the same time while the broker answers.
         blind: The same while it does not.
         late: By which a job may start after its time if nothing is out of order.
@@ -38,6 +41,8 @@ class Promise(Struct, frozen=True, kw_only=True):
         jitter: The share of a wait that may be taken off.
         knocks: Connections that a worker may make in a second.
         memory: Bytes that a worker may have resident.
+        forgets: Whether a broker that is killed, or made to forget, may hand out again at once, and
+            under the same number, what it had handed out a moment before.
     """
 
     recovery: float
@@ -46,6 +51,8 @@ class Promise(Struct, frozen=True, kw_only=True):
     late: float
     shutdown: float
     clock: float = 0.005
+    aside: float = 0.0
+    blink: float = 0.0
     attempts: int = 4
     deliveries: int = 3
     base: float = 0.2
@@ -53,6 +60,7 @@ class Promise(Struct, frozen=True, kw_only=True):
     jitter: float = 0.5
     knocks: int = 20
     memory: int = 300 << 20
+    forgets: bool = False
 
 
 class Run:
@@ -104,6 +112,11 @@ class Run:
     def all(self, kind: Kind) -> list[Event]:
         """Return the events of a kind, in order."""
         return self.of.get(kind, [])
+
+    def forgot(self, span: Span, promise: Promise) -> bool:
+        """Tell whether the broker may have forgotten in a span what it had handed out."""
+        crashed = promise.forgets and not untroubled(span, self.down)
+        return crashed or any(span.begin < wipe < span.end for wipe in self.wiped)
 
     def troubles(self, recovery: float) -> list[Span]:
         """Return when anything was out of order, with the time that recovery may take."""

@@ -20,23 +20,33 @@ class Scenario(Struct, frozen=True, kw_only=True):
         needed: Counts without which the run has shown nothing.
         forbidden: Counts that must be zero.
         options: Of the workers.
+        overlap: Seconds that two attempts may run at a time beyond what is usual: for which code
+            can block an event loop after its lease was lost.
+        times: How often the duration it lasts, where it takes longer to show anything.
+        crowd: Clients that share the producer's way to the broker.
         busy: Whether there may be no free slot, so that nothing is promised of when jobs start.
         only: The kind of broker that it is for.
     """
 
     title: str
     faults: tuple[str, ...] = ()
-    apart: tuple[float, float] = (1.0, 2.0)
+    apart: tuple[float, float] = (1.5, 3.0)
     mix: Mix = Mix()
     needed: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    overlap: float = 0.0
+    times: int = 1
+    crowd: int = 0
     busy: bool = False
     only: str = ""
 
 
-LONG = Mix(rate=30, seconds=(0.0, 0.2, 1.0, 2.0))
+LONG = Mix(rate=12, seconds=(0.0, 0.2, 1.0, 2.0))
 """Jobs that are likely to run while something happens to their worker."""
+
+SELECTION = ("M1", "M2", "M4", "M5", "M6b", "M10", "M11", "M11n", "M14", "M17")
+"""Those that are run with each change: every kind of fault, none that takes long to show."""
 
 SCENARIOS: Mapping[str, Scenario] = {
     "M1": Scenario(
@@ -50,13 +60,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         faults=("freeze",),
         apart=(2.0, 3.0),
         mix=LONG,
+        times=2,
         needed=("stopped", "recovered", "fenced"),
     ),
     "M3": Scenario(
         title="jobs take their workers down",
-        apart=(1.0, 2.0),
         faults=("look",),
         mix=Mix(rate=20, poisonous=0.01),
+        busy=True,
         needed=("recovered", "lives lost", "dead letters"),
     ),
     "M4": Scenario(
@@ -68,7 +79,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "M5": Scenario(
         title="workers are asked to end, once or twice",
         faults=("terminate",),
-        mix=LONG,
+        mix=Mix(rate=8, seconds=(0.2, 1.0, 5.0)),
         needed=("asked to end", "released"),
         forbidden=("recovered",),
     ),
@@ -76,21 +87,22 @@ SCENARIOS: Mapping[str, Scenario] = {
         title="tasks block the event loop for three leases",
         mix=Mix(rate=8, blocking=0.05, blocked=6.0, delayed=0.0),
         needed=("end",),
-        forbidden=("recovered", "fenced"),
+        forbidden=("recovered",),
         busy=True,
     ),
     "M6b": Scenario(
         title="tasks block the event loop beyond max_stall",
         mix=Mix(rate=8, blocking=0.05, blocked=6.0, delayed=0.0),
-        needed=("recovered",),
+        needed=("recovered", "fenced"),
         options=("--max-stall", "1"),
+        overlap=6.0,
         busy=True,
     ),
     "M7": Scenario(
         title="tasks take ten leases",
         mix=Mix(rate=3, seconds=(0.1, 20.0), failing=0.0, cancelled=0.0),
         needed=("end",),
-        forbidden=("recovered", "fenced", "interrupted"),
+        forbidden=("recovered", "interrupted"),
         busy=True,
     ),
     "M8": Scenario(
@@ -115,12 +127,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         title="the server forgets",
         faults=("wipe everything", "wipe scripts", "wipe groups", "wipe lane"),
         needed=("wiped everything", "wiped scripts", "wiped groups", "wiped lane"),
+        times=2,
         only="redis",
     ),
     "M11n": Scenario(
         title="the server forgets",
         faults=("wipe everything", "wipe stream", "wipe consumers", "wipe consumer"),
         needed=("wiped everything", "wiped stream", "wiped consumers", "wiped consumer"),
+        times=2,
         only="nats",
     ),
     "M12": Scenario(
@@ -131,6 +145,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         ),
         apart=(2.0, 2.5),
         needed=("down",),
+        times=2,
         only="redis",
     ),
     "M12n": Scenario(
@@ -139,6 +154,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         apart=(2.5, 4.0),
         needed=("down",),
         only="nats",
+    ),
+    "M13": Scenario(
+        title="the server is full",
+        faults=("fill",),
+        apart=(2.5, 4.0),
+        mix=LONG,
+        needed=("down", "end"),
+        forbidden=("recovered",),
     ),
     "M14": Scenario(
         title="bytes that no client of ours has written",
@@ -155,8 +178,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "M16": Scenario(
         title="tasks do not let themselves be cancelled, and their workers are asked to end",
         faults=("terminate",),
-        mix=Mix(rate=15, stubborn=0.1),
-        needed=("asked to end", "recovered"),
+        mix=Mix(rate=15, stubborn=0.15),
+        needed=("asked to end", "lives lost"),
         busy=True,
     ),
     "M17": Scenario(
@@ -189,8 +212,16 @@ SCENARIOS: Mapping[str, Scenario] = {
         faults=("kill",),
         apart=(3.0, 4.0),
         mix=Mix(rate=5, burst=3000),
-        needed=("accepted", "recovered"),
+        needed=("accepted", "killed"),
         busy=True,
+    ),
+    "M24": Scenario(
+        title="a hundred clients and all workers lose the server at once",
+        faults=("reset-all",),
+        apart=(2.0, 3.0),
+        crowd=100,
+        mix=Mix(rate=10),
+        needed=("cut off", "accepted"),
     ),
     "S32": Scenario(
         title="signals by the dozen, while workers start too",
@@ -218,8 +249,9 @@ SCENARIOS: Mapping[str, Scenario] = {
             "lose-replies",
             "junk",
         ),
-        apart=(2.0, 5.0),
-        mix=Mix(poisonous=0.0005, strange=0.01, seconds=(0.0, 0.0, 0.02, 0.2, 1.0, 3.0)),
+        apart=(2.0, 4.0),
+        mix=Mix(rate=20, poisonous=0.0005, strange=0.01, seconds=(0.0, 0.0, 0.02, 0.2, 1.0, 3.0)),
+        times=4,
         needed=("recovered", "fenced", "rescheduled", "dead letters"),
     ),
 }

@@ -5,10 +5,10 @@ Each returns what shows a violation, a line for each.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import signal
 from itertools import combinations, pairwise
 
-from tests.torture.history import FOREVER, Attempt, Span, untroubled
+from tests.torture.history import FOREVER, Attempt, Span, covered, untroubled
 from tests.torture.run import Promise, Run
 
 
@@ -35,7 +35,7 @@ def _allowed(run: Run, promise: Promise, one: Attempt, other: Attempt) -> float:
     """Who cannot ask the broker notices later that it lost its lease."""
     around = Span(one.start.at, other.end)
     silences = [*run.down, *run.cut.get(one.start.process, ())]
-    if any(one.start.at < wipe < other.start.at for wipe in run.wiped):
+    if run.forgot(Span(one.claimed, other.start.at), promise):
         return FOREVER
     return promise.overlap if untroubled(around, silences) else promise.blind
 
@@ -76,33 +76,61 @@ def retries(run: Run, promise: Promise) -> list[str]:
             waited = other.start.at - one.end
             soon = waited < longest * (1 - promise.jitter) - 0.001
             slow = waited > longest + promise.late
+            if run.forgot(Span(one.claimed, other.start.at), promise):
+                continue
             if soon or (slow and untroubled(Span(one.end, other.start.at), trouble)):
                 shown.append(f"{job}: attempt {number + 1} after {waited:.3f} s")
     return shown
 
 
 def recovery(run: Run, promise: Promise) -> list[str]:
-    """I15: the job of a worker that fell silent starts elsewhere in time, if the broker is there."""
-    silences: dict[int, list[float]] = defaultdict(list)
-    for victims in (run.frozen, run.cut):
-        for pid, found in victims.items():
-            silences[pid] += [span.begin for span in found]
+    """I15: the job of a worker that fell silent starts elsewhere in time, if the broker is there.
+
+    The last delivery of a copy goes to a worker that runs no other such one: these wait for each
+    other, and the time for which another one ran does not count; nor does that for which the
+    worker stood still that was given the job.
+    """
+    suspects = [
+        attempt.span
+        for tries in run.attempts.values()
+        for attempt in tries
+        if attempt.start.deliveries == promise.deliveries
+    ]
     shown: list[str] = []
     for job, tries in run.attempts.items():
         for one, other in pairwise(tries):
-            fell = [at for at in silences[one.start.process] if one.start.at <= at <= one.end]
-            if one.how == "killed":
-                fell.append(one.end)
-            same_copy = other.start.deliveries > one.start.deliveries
-            if not fell or not same_copy:
+            fell = _silence(run, promise, one)
+            if fell is None or other.start.deliveries <= one.start.deliveries:
                 continue
-            waited = Span(min(fell), other.start.at)
-            excused = not untroubled(waited, run.down) or any(
-                waited.begin < wipe < waited.end for wipe in run.wiped
-            )
-            if not excused and waited.end - waited.begin > promise.recovery:
-                shown.append(f"{job}: {waited.end - waited.begin:.3f} s")
+            waited = Span(fell, other.start.at)
+            excess = covered(waited, run.frozen.get(other.start.process, ()))
+            if other.start.deliveries == promise.deliveries:
+                excess += covered(waited, suspects) + promise.aside
+            seconds = waited.end - fell - excess
+            # A silent worker that asked for jobs is given some: a delivery without a start.
+            times = other.start.deliveries - one.start.deliveries
+            if seconds > times * promise.recovery and not _excused(run, waited):
+                shown.append(f"{job}: {seconds:.3f} s until delivery {other.start.deliveries}")
     return shown
+
+
+def _silence(run: Run, promise: Promise, attempt: Attempt) -> float | None:
+    """Return when the worker of an attempt fell silent during it."""
+    spans = [*run.frozen.get(attempt.start.process, ()), *run.cut.get(attempt.start.process, ())]
+    fell = [
+        span.begin
+        for span in spans
+        if attempt.start.at <= span.begin <= attempt.end
+        if span.end - span.begin > promise.blink
+    ]
+    if attempt.how == "killed":
+        fell.append(attempt.end)
+    return min(fell, default=None)
+
+
+def _excused(run: Run, waited: Span) -> bool:
+    wiped = any(waited.begin < wipe < waited.end for wipe in run.wiped)
+    return wiped or not untroubled(waited, run.down)
 
 
 def released(run: Run, promise: Promise) -> list[str]:
@@ -117,40 +145,45 @@ def released(run: Run, promise: Promise) -> list[str]:
     for event in run.all("settled"):
         if not event.counts or event.outcome != "released":
             continue
-        behind = [one.start for one in run.attempts.get(event.job, []) if one.start.at > event.at]
-        if not behind:
+        tries = [attempt.start for attempt in run.attempts.get(event.job, [])]
+        behind = next((start for start in tries if start.fencing > event.fencing), None)
+        before = next((start for start in tries if start.fencing == event.fencing), None)
+        if behind is None:
             continue
-        waited = Span(event.at, behind[0].at)
+        waited = Span(event.at, behind.at)
         slow = waited.end - waited.begin > promise.late and untroubled(waited, trouble)
-        before = [one.start for one in run.attempts[event.job] if one.start.at <= event.at]
-        charged = (
-            before
-            and before[-1].fencing == event.fencing
-            and (behind[0].attempt != before[-1].attempt)
-        )
-        if slow or charged:
-            shown.append(
-                f"{event.job}: {waited.end - waited.begin:.3f} s, attempt {behind[0].attempt}"
-            )
+        if slow or (before is not None and behind.attempt != before.attempt):
+            seconds = waited.end - waited.begin
+            shown.append(f"{event.job}: {seconds:.3f} s, attempt {behind.attempt}")
     return shown
 
 
 def shutdown(run: Run, promise: Promise) -> list[str]:
-    """I16: who is asked to end has ended in time, and says that all is well."""
-    asked: dict[int, float] = {}
+    """I16: who is asked to end has ended in time and says whether all jobs came to their end."""
+    asked: dict[int, list[float]] = {}
+    killed = {event.victim for event in run.all("killed")}
+    stubborn = {event.process for event in run.all("start") if event.stubborn}
+    serving = {event.process for event in run.all("claimed")}
     shown: list[str] = []
     for event in run.events:
         if event.kind == "asked to end":
-            asked.setdefault(event.victim, event.at)
+            asked.setdefault(event.victim, []).append(event.at)
         elif event.kind == "exited" and event.victim in asked:
-            took = event.at - asked.pop(event.victim)
-            if took > promise.shutdown or event.outcome != "0":
+            requests = asked.pop(event.victim)
+            took = event.at - requests[0]
+            hurried = len(requests) > 1 or event.victim in stubborn
+            codes = ("0", "1") if hurried else ("0",)
+            if event.victim not in serving:
+                codes = (*codes, UNHEARD)
+            if took > promise.shutdown or event.outcome not in codes:
                 shown.append(f"{event.victim}: code {event.outcome} after {took:.3f} s")
-        elif event.kind == "exited":
+        elif event.kind == "exited" and event.victim not in killed:
             shown.append(f"{event.victim}: ended by itself, code {event.outcome}")
-        elif event.kind == "killed":
-            asked.pop(event.victim, None)
-    return shown + [f"{pid}: never ended" for pid in asked]
+    return shown + [f"{pid}: never ended" for pid in asked.keys() - killed]
+
+
+UNHEARD = str(-signal.SIGTERM)
+"""How a process ends that is asked to before it listens: while it is started."""
 
 
 def hot_loop(run: Run, promise: Promise) -> list[str]:

@@ -20,7 +20,9 @@ from headrace.job import JobInfo
 from tests.torture.app import RETRY, Tasks
 from tests.torture.check import Report, judge
 from tests.torture.crew import Crew
-from tests.torture.ledger import Event, Ledger, read
+from tests.torture.crowd import Crowd, gathered
+from tests.torture.history import FOREVER
+from tests.torture.ledger import CLOCK, Event, Ledger, read
 from tests.torture.nemesis import Stage, schedule, strike
 from tests.torture.places import PLACES
 from tests.torture.run import Promise, Run
@@ -42,7 +44,7 @@ class Trial(Struct, frozen=True, kw_only=True):
         broker: One of `PLACES`.
         scenario: One of `SCENARIOS`.
         seed: Of the faults and of the load.
-        duration: Seconds of load.
+        duration: Seconds of load, for most scenarios.
         lease: Seconds.
     """
 
@@ -58,15 +60,24 @@ class Trial(Struct, frozen=True, kw_only=True):
         return SCENARIOS[self.scenario]
 
     @property
+    def load(self) -> float:
+        """Seconds of load and faults."""
+        return self.duration * self.of.times
+
+    @property
     def promise(self) -> Promise:
         """What holds of a queue with such a lease and such workers."""
+        busy, longer = self.of.busy, self.of.overlap
         return Promise(
-            recovery=self.lease + 1.5,
-            overlap=min(self.lease / 3, 3.0) + 1.0,
-            blind=self.lease / 2 + 1.0,
-            late=float("inf") if self.of.busy else 2.0,
+            recovery=FOREVER if busy else self.lease + 1.5,
+            overlap=min(self.lease / 3, 3.0) + 1.0 + longer,
+            blind=self.lease / 2 + 1.0 + longer,
+            late=FOREVER if busy else 2.0,
             shutdown=GRACE + 2.0,
             attempts=RETRY.attempts,
+            blink=self.lease / 2,
+            aside=1.0 if self.broker == "nats" else 0.0,
+            forgets=self.broker == "nats",
         )
 
 
@@ -122,27 +133,39 @@ async def _queue(url: str, name: str, lease: float) -> AsyncGenerator[Queue]:
 async def _load(trial: Trial, stage: Stage, producer: Producer, folder: Path) -> Run:
     await stage.crew.fill()
     await _served(folder)
-    strikes = schedule(trial.seed, trial.of.faults, trial.duration, trial.of.apart)
-    watch = asyncio.create_task(_watch(stage.crew))
+    async with gathered(stage.entrance.url, stage.queue.name, trial.lease, trial.of.crowd) as crowd:
+        return await _strained(trial, stage, producer, folder, crowd)
+
+
+async def _strained(
+    trial: Trial, stage: Stage, producer: Producer, folder: Path, crowd: Crowd
+) -> Run:
+    strikes = schedule(trial.seed, trial.of.faults, trial.load, trial.of.apart)
+    watching = [asyncio.create_task(task) for task in (_watch(stage.crew), crowd.run())]
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(producer.run(trial.duration))
+            group.create_task(producer.run(trial.load))
             group.create_task(strike(stage, strikes))
         await _drained(stage.queue, folder)
-        left = await producer.claim_keys()
+        left = [*await crowd.silent(), *await producer.claim_keys()]
         await _drained(stage.queue, folder)
-        watch.cancel()
+        _stop(watching)
         await stage.crew.end()
         return await _read(stage.queue, folder, left)
     finally:
-        watch.cancel()
+        _stop(watching)
+
+
+def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 async def _served(folder: Path) -> None:
     """Wait until the workers work: a tick has run."""
     async with asyncio.timeout(DRAIN):
         while not any(event.kind == "start" for event in read(folder)):
-            await asyncio.sleep(0.1)
+            await CLOCK.sleep(0.1)
 
 
 async def _watch(crew: Crew) -> None:
@@ -150,7 +173,7 @@ async def _watch(crew: Crew) -> None:
     while True:
         crew.sample()
         await crew.fill()
-        await asyncio.sleep(1.0)
+        await CLOCK.sleep(1.0)
 
 
 async def _drained(queue: Queue, folder: Path) -> None:
@@ -161,7 +184,7 @@ async def _drained(queue: Queue, folder: Path) -> None:
             while left:
                 infos = await _lookup(queue, left)
                 left = {job for job in left if not ((info := infos.get(job)) and info.state.final)}
-                await asyncio.sleep(0.3)
+                await CLOCK.sleep(0.3)
 
 
 def expected(events: Iterable[Event]) -> set[str]:
@@ -187,7 +210,7 @@ async def _lookup(queue: Queue, jobs: Iterable[str]) -> dict[str, JobInfo]:
             try:
                 infos = await queue.broker.lookup(queue.name, page)
             except BrokerError:
-                await asyncio.sleep(0.2)
+                await CLOCK.sleep(0.2)
                 continue
             found |= {info.id: info for info in infos if info is not None}
             break
@@ -205,13 +228,14 @@ async def _read(queue: Queue, folder: Path, left: Sequence[str]) -> Run:
     jobs = {event.job for event in events if event.kind in ("try", "start")}
     infos = await _lookup(queue, jobs)
     stats = await queue.stats()
-    waiting = sum(stats.ready) + stats.running
+    # The next tick of the schedule waits for a worker.
+    waiting = sum(stats.ready) + stats.running + stats.delayed - 1
     return Run(
         events,
         {job: info.state for job, info in infos.items()},
         {letter.id: letter.reason async for letter in queue.dead_letters()},
         await _results(queue, infos.values()),
-        [*left, *([f"{waiting} jobs wait or run"] if waiting else [])],
+        [*left, *([f"{waiting} jobs wait or run"] if waiting > 0 else [])],
     )
 
 

@@ -78,6 +78,9 @@ class Executor:
         if settings is not None and settings.schedule is not None:
             if not await self._arrived(attempt):
                 return Done(lease, None, attempt.result_ttl, JobState.CANCELLED)
+            if lease.deadline <= self._clock.monotonic():
+                # To enqueue the next tick took so long that another worker has this one.
+                return None
         if task.concurrency is None:
             value = await self._timed(run, attempt)
         elif self._limits.admits(task):

@@ -40,11 +40,9 @@ QUIET = 10.0
 """Seconds in which it is not said again that the queue was lost: it goes piece by piece."""
 
 SETTLING = 0.5
-"""Seconds for which a lost queue is left alone: the server may still be at deleting its files.
-
-A stream of the same name that is created meanwhile can lose its own with them. It then stores
-nothing any more, and answers nobody (seen with 2.15.1, once in 200 such meetings).
-"""
+"""Seconds for which a lost queue is left alone: the server may still be at deleting its files. A
+stream of the same name that is created meanwhile can lose its own with them. It then stores nothing
+any more, and answers nobody (seen with 2.15.1, once in 200 such meetings)."""
 
 TRIES = 8
 """How often a write is repeated that another one was in the way of, or that found no queue."""
@@ -257,9 +255,8 @@ class NatsQueue:
             foreign = [one for one in found if one is not None and parse(one.subject) is None]
             if not foreign:
                 return found
-            message = "messages under the ids of jobs are none of their kinds, they are deleted"
-            subjects = [one.subject for one in foreign]
-            logger.error(message, extra={"queue": self.spec.name, "subjects": subjects})
+            facts = {"queue": self.spec.name, "subjects": [one.subject for one in foreign]}
+            logger.error("messages of no kind lie under the ids of jobs, deleted", extra=facts)
             await self.delete([one.seq for one in foreign])
 
     async def fetch(self, wishes: Sequence[dict[str, Any]]) -> list[Stored | None]:
