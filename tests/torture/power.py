@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -70,7 +70,7 @@ class Disk:
         subprocess.run(["mkfs.ext4", "-q", "-F", self._file], check=True)
 
     @contextmanager
-    def mounted(self) -> Iterator[Path]:
+    def mounted(self) -> Generator[Path]:
         """Mount it for the while."""
         subprocess.run(["mount", "-o", "loop", self._file, self.place], check=True)
         try:
