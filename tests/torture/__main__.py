@@ -15,7 +15,7 @@ import uvloop
 from msgspec import Struct
 
 from tests.torture.check import Report
-from tests.torture.places import PLACES
+from tests.torture.places import PLACES, is_here
 from tests.torture.scenarios import SCENARIOS, SELECTION
 from tests.torture.trial import Trial, held
 
@@ -40,9 +40,8 @@ def trials(plan: Plan) -> Iterator[Trial]:
     """Return the trials of a plan: each scenario with each seed on each broker that it is for."""
     scenarios = plan.scenarios or (SELECTION if plan.selection else ("mixed",))
     scenarios = tuple(SCENARIOS) if plan.everything else scenarios
-    for broker, scenario, seed in product(
-        plan.brokers or ("redis-path", "nats"), scenarios, plan.seeds
-    ):
+    brokers = plan.brokers or [broker for broker in PLACES if is_here(broker)]
+    for broker, scenario, seed in product(brokers, scenarios, plan.seeds):
         if applicable(broker, scenario):
             yield Trial(
                 broker=broker,
@@ -70,9 +69,15 @@ def applicable(broker: str, scenario: str) -> bool:
 
 
 @click.command()
-@click.option("--broker", "brokers", multiple=True, type=click.Choice([*PLACES]))
+@click.option(
+    "--broker",
+    "brokers",
+    multiple=True,
+    type=click.Choice([*PLACES]),
+    help="By default all that are here.",
+)
 @click.option("--scenario", "scenarios", multiple=True, type=click.Choice([*SCENARIOS]))
-@click.option("--all", "everything", is_flag=True, help="Every scenario, on every broker named.")
+@click.option("--all", "everything", is_flag=True, help="Every scenario.")
 @click.option("--selection", is_flag=True, help="What is run with each change.")
 @click.option("--seed", "seeds", multiple=True, default=[7], help="May be given more than once.")
 @click.option("--duration", default=20.0, help="Seconds of load.")

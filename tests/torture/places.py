@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.faults.nats_site import NatsSite
 from tests.faults.redis_site import RedisSite
 from tests.faults.site import Site
-from tests.servers import REDIS_SERVERS
+from tests.servers import REDIS_SERVERS, nats_server
 
 
 def _redis(version: str) -> Callable[[Path], Site]:
@@ -24,6 +24,11 @@ ROOM = 128 << 20
 
 def _nats(folder: Path) -> Site:
     return NatsSite(folder, jetstream={"max_file_store": ROOM}, **NatsSite.durable)
+
+
+def is_here(broker: str) -> bool:
+    """Tell whether this machine has such a server."""
+    return (nats_server() if broker == "nats" else REDIS_SERVERS[broker]()) is not None
 
 
 PLACES: Mapping[str, Callable[[Path], Site]] = {
