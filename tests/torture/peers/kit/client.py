@@ -1,0 +1,117 @@
+"""Enqueues by a plan through a peer's client, then waits for what becomes of the jobs.
+
+The harness writes the plan, tells by a line on the standard input when all is healed, and reads the
+answer from a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from tests.torture.peers.kit.witness import Witness
+
+PATIENCE = 5.0
+"""Seconds for which a call may take."""
+PAUSE = 0.5
+
+Answers: TypeAlias = Mapping[str, Any]
+"""Of jobs that are over, by id: whether it succeeded, and what it returned."""
+
+
+class Entrance(NamedTuple):
+    """A peer's client.
+
+    Attributes:
+        enqueue: Takes a job's id, task, arguments, and the seconds that it is to wait.
+        settled: Returns what it knows of those of some jobs that are over.
+    """
+
+    enqueue: Callable[[str, str, Sequence[Any], float], Awaitable[None]]
+    settled: Callable[[Collection[str]], Awaitable[Answers]]
+
+
+class Client:
+    """Plays a plan.
+
+    Args:
+        entrance: The peer's client.
+        witness: Who writes down what is asked for.
+    """
+
+    def __init__(self, entrance: Entrance, witness: Witness) -> None:
+        self._entrance = entrance
+        self._witness = witness
+        self._accepted: set[str] = set()
+        self._ticks = 0
+
+    async def play(self, plan: Sequence[Mapping[str, Any]]) -> None:
+        """Enqueue each job at its time, whatever became of the others."""
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            for job in plan:
+                await asyncio.sleep(max(0.0, began + job["at"] - time.monotonic()))
+                group.create_task(
+                    self._enqueue(job["id"], job["task"], job["arguments"], job["delay"])
+                )
+
+    async def _enqueue(self, job: str, task: str, arguments: Sequence[Any], delay: float) -> None:
+        """Ask once: not every peer can tell whether it has a job already."""
+        due = time.monotonic() + delay if delay else 0.0
+        self._witness.note("try", job=job, task=task, due=due)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._entrance.enqueue(job, task, arguments, delay)
+        except Exception:  # noqa: BLE001 - whatever the peer's client raises
+            self._witness.note("unknown", job=job)
+        else:
+            self._witness.note("accepted", job=job)
+            self._accepted.add(job)
+
+    async def wait(self, seconds: float, *, ticking: bool = True) -> Answers:
+        """Wait until all is over that was accepted, with a new job each second meanwhile.
+
+        Returns:
+            What is known; of what has not ended in time, nothing.
+        """
+        found: dict[str, Any] = {}
+        end = time.monotonic() + seconds
+        left = set(self._accepted)
+        while left and time.monotonic() < end:
+            if ticking:
+                self._ticks += 1
+                await self._enqueue(f"tick-{self._ticks}", "work", [0.0, 0], 0.0)
+            await asyncio.sleep(PAUSE)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    found |= await self._entrance.settled(left)
+            except Exception:  # noqa: BLE001 - whatever the peer's client raises
+                continue
+            left -= found.keys()
+        return found
+
+
+def main(entrance: Callable[[], AbstractAsyncContextManager[Entrance]]) -> None:
+    """Play the plan that the first argument names; the second one names the file of answers."""
+    asyncio.run(_run(entrance, *map(Path, sys.argv[1:3]), float(sys.argv[3])))
+
+
+async def _run(
+    entrance: Callable[[], AbstractAsyncContextManager[Entrance]],
+    plan: Path,
+    answers: Path,
+    patience: float,
+) -> None:
+    async with entrance() as opened:
+        client = Client(opened, Witness.here())
+        await client.play(json.loads(plan.read_bytes()))
+        await asyncio.to_thread(sys.stdin.readline)
+        found = await client.wait(patience)
+        found = {**found, **await client.wait(PATIENCE, ticking=False)}
+        answers.write_text(json.dumps(found, default=repr))
