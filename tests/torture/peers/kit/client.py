@@ -20,6 +20,7 @@ from tests.torture.peers.kit.witness import Witness
 PATIENCE = 5.0
 """Seconds for which a call may take."""
 PAUSE = 0.5
+PAGE = 20
 
 Answers: TypeAlias = Mapping[str, Any]
 """Of jobs that are over, by id: whether it succeeded, and what it returned."""
@@ -68,7 +69,8 @@ class Client:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._entrance.enqueue(job, task, arguments, delay)
-        except Exception:  # noqa: BLE001 - whatever the peer's client raises
+        except Exception as error:  # noqa: BLE001 - whatever the peer's client raises
+            print(repr(error), file=sys.stderr, flush=True)  # noqa: T201
             self._witness.note("unknown", job=job)
         else:
             self._witness.note("accepted", job=job)
@@ -88,12 +90,19 @@ class Client:
                 self._ticks += 1
                 await self._enqueue(f"tick-{self._ticks}", "work", [0.0, 0], 0.0)
             await asyncio.sleep(PAUSE)
+            found |= await self._settled(sorted(left))
+            left -= found.keys()
+        return found
+
+    async def _settled(self, jobs: Sequence[str]) -> Answers:
+        """Ask for jobs in pages: some clients need a connection for each result."""
+        found: dict[str, Any] = {}
+        for start in range(0, len(jobs), PAGE):
             try:
                 async with asyncio.timeout(PATIENCE):
-                    found |= await self._entrance.settled(left)
-            except Exception:  # noqa: BLE001 - whatever the peer's client raises
-                continue
-            left -= found.keys()
+                    found |= await self._entrance.settled(jobs[start : start + PAGE])
+            except Exception as error:  # noqa: BLE001 - whatever the peer's client raises
+                print(repr(error), file=sys.stderr, flush=True)  # noqa: T201
         return found
 
 
