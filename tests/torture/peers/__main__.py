@@ -9,9 +9,9 @@ import click
 import msgspec
 import uvloop
 
+from tests.torture.check import Report
 from tests.torture.peers.subjects import COURSE, SUBJECTS
 from tests.torture.peers.trial import Trial, held
-from tests.torture.check import Report
 
 TOLD = ("accepted", "unknown", "start", "end", "failed", "recovered", "lives lost")
 
@@ -33,7 +33,7 @@ def brief(trial: Trial, report: Report) -> str:
 @click.option("--seed", "seeds", multiple=True, default=[1], help="May be given more than once.")
 @click.option("--duration", default=20.0, help="Seconds of load.")
 @click.option("--report", type=click.Path(path_type=Path), help="Append a line of JSON for each.")
-def main(  # noqa: PLR0913 - its options
+def main(
     subjects: tuple[str, ...],
     broker: str,
     scenarios: tuple[str, ...],

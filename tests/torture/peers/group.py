@@ -11,8 +11,8 @@ from typing import Any
 class Group(subprocess.Popen[bytes]):
     """A process and its children, in a group of their own.
 
-    A request to end goes to the first one alone, as container runtimes send it; SIGKILL, SIGSTOP and
-    SIGCONT reach all of them.
+    A request to end goes to the first one alone, as container runtimes send it; all other signals
+    reach all of them.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -20,7 +20,7 @@ class Subject(Struct, frozen=True, kw_only=True):
         app: The module of its tasks, which is its client too.
         worker: Its command, with `{concurrency}` and `{grace}`.
         child: Whether its jobs run in a child of the process that the command is.
-        delays: Whether it can wait before a job and before its next attempt, without more processes.
+        delays: Whether it can wait before a job without a process beside its workers.
     """
 
     peer: str

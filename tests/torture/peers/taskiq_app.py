@@ -33,9 +33,7 @@ broker = (
         unacknowledged_lock_timeout=LEASE,
     )
     .with_result_backend(RedisAsyncResultBackend(URL, result_ex_time=RESULT_TTL))
-    .with_middlewares(
-        SimpleRetryMiddleware(default_retry_count=ATTEMPTS, default_retry_label=True)
-    )
+    .with_middlewares(SimpleRetryMiddleware(default_retry_count=ATTEMPTS, default_retry_label=True))
 )
 witness = Witness.here()
 Here = Annotated[Context, TaskiqDepends()]
@@ -80,7 +78,10 @@ async def entrance() -> AsyncIterator[Entrance]:
         for job in jobs:
             if await results.is_result_ready(job):
                 told = await results.get_result(job)
-                found[job] = [not told.is_err, repr(told.error) if told.is_err else told.return_value]
+                found[job] = [
+                    not told.is_err,
+                    repr(told.error) if told.is_err else told.return_value,
+                ]
         return found
 
     await broker.startup()

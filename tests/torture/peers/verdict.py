@@ -71,7 +71,7 @@ def _well(run: Run, one: Attempt, other: Attempt) -> bool:
 
 
 def long_overlap(run: Run, promise: Promise) -> list[str]:
-    """No two workers run a job at the same time, frozen time not counted, for more than a moment."""
+    """No two workers run a job at the same time for long, frozen time not counted."""
     return timing.overlap(run, promise)
 
 

@@ -108,19 +108,20 @@ class Client:
 
 def main(entrance: Callable[[], AbstractAsyncContextManager[Entrance]]) -> None:
     """Play the plan that the first argument names; the second one names the file of answers."""
-    asyncio.run(_run(entrance, *map(Path, sys.argv[1:3]), float(sys.argv[3])))
+    plan, answers, patience = sys.argv[1:4]
+    jobs = json.loads(Path(plan).read_bytes())
+    found = asyncio.run(_run(entrance, jobs, float(patience)))
+    Path(answers).write_text(json.dumps(found, default=repr))
 
 
 async def _run(
     entrance: Callable[[], AbstractAsyncContextManager[Entrance]],
-    plan: Path,
-    answers: Path,
+    plan: Sequence[Mapping[str, Any]],
     patience: float,
-) -> None:
+) -> Answers:
     async with entrance() as opened:
         client = Client(opened, Witness.here())
-        await client.play(json.loads(plan.read_bytes()))
+        await client.play(plan)
         await asyncio.to_thread(sys.stdin.readline)
         found = await client.wait(patience)
-        found = {**found, **await client.wait(PATIENCE, ticking=False)}
-        answers.write_text(json.dumps(found, default=repr))
+        return {**found, **await client.wait(PATIENCE, ticking=False)}
