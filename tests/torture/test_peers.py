@@ -51,6 +51,18 @@ def test_a_job_that_ended_without_a_result_is_not_lost() -> None:
     assert list(verdict(execution(1, 2), answers={}).violations) == ["no result"]
 
 
+def test_a_job_that_ended_well_is_not_told_to_have_failed() -> None:
+    failed = {"a": [False, "gone"]}
+    assert list(verdict(execution(1, 2), answers=failed).violations) == ["told as failed"]
+
+
+def test_a_worker_that_ends_is_told_apart_from_one_that_was_asked_to() -> None:
+    gone = Event(kind="exited", at=3, process=9, victim=1, outcome="1")
+    asked = Event(kind="asked to end", at=2.5, process=9, victim=1)
+    assert list(verdict(execution(1, 2), [gone]).violations) == ["ended by itself"]
+    assert list(verdict(execution(1, 2), [asked, gone]).violations) == ["shutdown"]
+
+
 def test_a_job_that_the_peer_gave_up_is_over() -> None:
     assert verdict(killed(1), answers={"a": [False, "dead"]}).violations == {}
 

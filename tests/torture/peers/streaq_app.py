@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -64,12 +65,14 @@ async def entrance() -> AsyncIterator[Entrance]:
         await (asked.start(delay=timedelta(seconds=delay)) if delay else asked)
 
     async def settled(jobs: Collection[str]) -> Answers:
-        found = {}
-        for job in jobs:
-            if await worker.status_by_id(job) is TaskStatus.DONE:
-                told = await worker.result_by_id(job, timeout=2)
-                found[job] = [told.success, told.result if told.success else repr(told.exception)]
-        return found
+        answers = await asyncio.gather(*map(answer, jobs))
+        return {job: told for job, told in zip(jobs, answers, strict=True) if told}
+
+    async def answer(job: str) -> Any:
+        if await worker.status_by_id(job) is not TaskStatus.DONE:
+            return None
+        told = await worker.result_by_id(job, timeout=2)
+        return [told.success, told.result if told.success else repr(told.exception)]
 
     async with worker:
         yield Entrance(enqueue, settled)

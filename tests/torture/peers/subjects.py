@@ -58,9 +58,16 @@ LEASES = 3.0
 """Seconds after which the jobs of a silent worker are taken from it."""
 
 
+SPACED = (5.0, 6.5)
+"""Seconds between two faults that last up to two and a half leases: one of three workers is well."""
+
+
 def _of(name: str, *needed: str) -> Scenario:
     """Return a scenario with what a peer's run must show: nobody tells what a peer settles."""
-    return replace(SCENARIOS[name], needed=needed, forbidden=(), options=())
+    scenario = SCENARIOS[name]
+    lasting = scenario.faults in (("freeze",), ("isolate",))
+    apart = SPACED if lasting else scenario.apart
+    return replace(scenario, needed=needed, forbidden=(), options=(), apart=apart)
 
 
 COURSE: Mapping[str, Scenario] = {

@@ -26,9 +26,12 @@ from tests.torture.peers.verdict import judged, seen
 from tests.torture.places import PLACES
 from tests.torture.run import Promise, Run
 from tests.torture.scenarios import Scenario
-from tests.torture.trial import CONCURRENCY, DRAIN, GRACE, WORKERS
+from tests.torture.trial import CONCURRENCY, GRACE, WORKERS
 from tests.torture.trial import _served as served
 from tests.torture.trial import _watch as watch
+
+DRAIN = 30.0
+"""Seconds in which everything must be over when everything is healed: ten leases."""
 
 
 class Trial(Struct, frozen=True, kw_only=True):

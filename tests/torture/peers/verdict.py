@@ -75,11 +75,34 @@ def long_overlap(run: Run, promise: Promise) -> list[str]:
     return timing.overlap(run, promise)
 
 
+def told_as_failed(run: Run, _: Promise) -> list[str]:
+    """What has ended well is not told to have failed."""
+    dead = {job for job, state in run.states.items() if state is JobState.DEAD}
+    return sorted(_ended(run) & dead)
+
+
 def no_result(run: Run, _: Promise) -> list[str]:
-    """What has ended is known to have ended."""
-    ended = {job for job, tries in run.attempts.items() if any(one.how == "end" for one in tries)}
+    """What has ended well has a result, or is told to have failed."""
+    dead = {job for job, state in run.states.items() if state is JobState.DEAD}
     accepted = {event.job for event in run.all("accepted")}
-    return sorted(ended & accepted - run.results.keys())
+    return sorted(_ended(run) & accepted - run.results.keys() - dead)
+
+
+def _ended(run: Run) -> set[str]:
+    return {job for job, tries in run.attempts.items() if any(one.how == "end" for one in tries)}
+
+
+def shutdown(run: Run, promise: Promise) -> list[str]:
+    """I16: who is asked to end has ended in time and says that all is well."""
+    return [line for line in timing.shutdown(run, promise) if ITSELF not in line]
+
+
+def ended_by_itself(run: Run, promise: Promise) -> list[str]:
+    """I17: no worker ends that nobody asked to, and that no job took down."""
+    return [line for line in timing.shutdown(run, promise) if ITSELF in line]
+
+
+ITSELF = "ended by itself"
 
 
 CHECKS: tuple[Callable[[Run, Promise], list[str]], ...] = (
@@ -88,13 +111,15 @@ CHECKS: tuple[Callable[[Run, Promise], list[str]], ...] = (
     attempts,
     again,
     long_overlap,
+    told_as_failed,
     no_result,
+    shutdown,
+    ended_by_itself,
     outcomes.phantom,
     outcomes.results,
     timing.early,
     timing.late,
     timing.recovery,
-    timing.shutdown,
     timing.hot_loop,
 )
 

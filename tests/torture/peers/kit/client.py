@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -20,6 +21,7 @@ from tests.torture.peers.kit.witness import Witness
 PATIENCE = 5.0
 """Seconds for which a call may take."""
 PAUSE = 0.5
+TICK = 1.0
 PAGE = 20
 
 Answers: TypeAlias = Mapping[str, Any]
@@ -50,7 +52,6 @@ class Client:
         self._entrance = entrance
         self._witness = witness
         self._accepted: set[str] = set()
-        self._ticks = 0
 
     async def play(self, plan: Sequence[Mapping[str, Any]]) -> None:
         """Enqueue each job at its time, whatever became of the others."""
@@ -76,8 +77,14 @@ class Client:
             self._witness.note("accepted", job=job)
             self._accepted.add(job)
 
-    async def wait(self, seconds: float, *, ticking: bool = True) -> Answers:
-        """Wait until all is over that was accepted, with a new job each second meanwhile.
+    async def tick(self) -> None:
+        """Enqueue a job each second until cancelled: some workers recover others as they read."""
+        for number in count():
+            await self._enqueue(f"tick-{number}", "work", [0.0, 0], 0.0)
+            await asyncio.sleep(TICK)
+
+    async def wait(self, seconds: float) -> Answers:
+        """Wait until all is over that was accepted so far.
 
         Returns:
             What is known; of what has not ended in time, nothing.
@@ -86,9 +93,6 @@ class Client:
         end = time.monotonic() + seconds
         left = set(self._accepted)
         while left and time.monotonic() < end:
-            if ticking:
-                self._ticks += 1
-                await self._enqueue(f"tick-{self._ticks}", "work", [0.0, 0], 0.0)
             await asyncio.sleep(PAUSE)
             found |= await self._settled(sorted(left))
             left -= found.keys()
@@ -123,5 +127,7 @@ async def _run(
         client = Client(opened, Witness.here())
         await client.play(plan)
         await asyncio.to_thread(sys.stdin.readline)
-        found = await client.wait(patience)
-        return {**found, **await client.wait(PATIENCE, ticking=False)}
+        ticking = asyncio.create_task(client.tick())
+        await client.wait(patience)
+        ticking.cancel()
+        return await client.wait(PATIENCE)
