@@ -59,7 +59,7 @@ LEASES = 3.0
 
 
 SPACED = (5.0, 6.5)
-"""Seconds between two faults that last up to two and a half leases: one of three workers is well."""
+"""Seconds between faults that last up to two and a half leases: one worker of three is well."""
 
 
 def _of(name: str, *needed: str) -> Scenario:
