@@ -29,6 +29,7 @@ async def settled(queue: Queue) -> None:
                 continue
             if not (sum(stats.ready) or stats.delayed or stats.running):
                 return
+            await queue.broker.clock.sleep(0.02)
 
 
 async def insisted(queue: Queue) -> None:

@@ -2,70 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from msgspec import structs
 
-from headrace.broker import Held
-from headrace.finding import Finding, Verdict
-from headrace.job import Lease
 from headrace.memory import MemoryBroker
-from headrace.outcome import Done, Outcome, Reschedule
 from headrace.testing import ManualClock
 from headrace.testing.conformance import Rig, broker_machine
-
-
-class AcknowledgesEarly(MemoryBroker):
-    """Takes a job out when it is handed out, as a queue without leases does."""
-
-    async def claim(self, queue: str, worker: str, limit: int, wait: float) -> list[Lease]:
-        leases = await super().claim(queue, worker, limit, wait)
-        await super().settle([Done(lease) for lease in leases])
-        return leases
-
-    async def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
-        return [True] * len(outcomes)
-
-
-class DoesNotFence(MemoryBroker):
-    """Lets whoever once had a job act for its present holder, as a bare XCLAIM or XACK does."""
-
-    def __init__(self, *, clock: ManualClock) -> None:
-        super().__init__(clock=clock)
-        self._newest: dict[str, Lease] = {}
-
-    async def claim(self, queue: str, worker: str, limit: int, wait: float) -> list[Lease]:
-        leases = await super().claim(queue, worker, limit, wait)
-        self._newest.update((lease.id, lease) for lease in leases)
-        return leases
-
-    async def renew(self, leases: Sequence[Lease]) -> list[Held]:
-        return await super().renew([self._newest[lease.id] for lease in leases])
-
-    async def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
-        return await super().settle(
-            [structs.replace(one, lease=self._newest[one.lease.id]) for one in outcomes]
-        )
-
-
-class LosesOnRetry(MemoryBroker):
-    """Takes the old copy out and forgets to put the new one in."""
-
-    async def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
-        return await super().settle(
-            [Done(one.lease) if isinstance(one, Reschedule) else one for one in outcomes]
-        )
-
-
-class TellsItsPassword(MemoryBroker):
-    """Shows the URL that it was given to whoever looks."""
-
-    async def examine(self) -> list[Finding]:
-        return [Finding("connection", Verdict.OK, "connected to broken://user:hunter2@host")]
-
+from tests.broken_brokers import (
+    AcknowledgesEarly,
+    DoesNotFence,
+    LosesOnRetry,
+    TellsItsPassword,
+)
 
 UNSAFE = [AcknowledgesEarly, DoesNotFence, LosesOnRetry]
 """Those that break what the model knows of."""
@@ -108,7 +57,7 @@ MODULE = """
 import pytest
 from headrace.testing import ManualClock
 from headrace.testing.conformance import BrokerConformance, Rig
-from tests.test_broken_brokers import {broker}
+from tests.broken_brokers import {broker}
 
 class TestBroken(BrokerConformance):
     @pytest.fixture(params=["asyncio"])

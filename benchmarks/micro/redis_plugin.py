@@ -61,17 +61,18 @@ def _claim(jobs: int) -> Round:
 
 
 def _done(jobs: int) -> Round:
-    leases = leases_from(_claimed(jobs), queue.name, WORKER, NOW)
+    leases, _ = leases_from(_claimed(jobs), queue.name, WORKER, NOW)
     return partial(pack_outcomes, [Done(lease, b"\x07", 600.0) for lease in leases])
 
 
 def _retries(jobs: int) -> Round:
-    leases = leases_from(_claimed(jobs), queue.name, WORKER, NOW)
+    leases, _ = leases_from(_claimed(jobs), queue.name, WORKER, NOW)
     return partial(pack_outcomes, [Reschedule(lease, 1.5, 1, b"history") for lease in leases])
 
 
 def _renewals(jobs: int) -> Round:
-    return partial(pack_renewals, leases_from(_claimed(jobs), queue.name, WORKER, NOW))
+    leases, _ = leases_from(_claimed(jobs), queue.name, WORKER, NOW)
+    return partial(pack_renewals, leases)
 
 
 SUBJECTS = [

@@ -45,8 +45,11 @@ class Batcher(Generic[T]):
         flying = len(self._flushing)
         if not flying or (flying < self._flights and len(self._pending) >= self._limit):
             self._started += 1
-            run = self._run(self._started)
-            self._flushing[self._started] = asyncio.create_task(run, name=self._name)
+            number = self._started
+            task = asyncio.create_task(self._run(number), name=self._name)
+            self._flushing[number] = task
+            # One that is cancelled before its first step does not come to its `finally`.
+            task.add_done_callback(lambda _: self._flushing.pop(number, None))
 
     async def _run(self, number: int) -> None:
         limit = self._limit

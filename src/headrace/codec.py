@@ -7,12 +7,14 @@ looked up by name or executed on the way.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import PurePath
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
+from headrace.durations import LONGEST
 from headrace.errors import InvalidEnvelope
 
 VERSION = 1
@@ -23,6 +25,15 @@ EMPTY_ARGS = Raw(b"\x90")
 
 EMPTY_KWARGS = Raw(b"\x80")
 """No keyword arguments: an empty msgpack map."""
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, MemoryError, OverflowError)
+"""What decoding any bytes may raise. Text that is no UTF-8 is a `ValueError`."""
+
+LARGEST_META = 1 << 18
+"""Bytes of a job's meta, at most: what workers write there is smaller by far."""
+
+LARGEST_RECORD = 1 << 20
+"""Bytes of a failure or a history that are looked at, at most."""
 
 
 class RetryNumbers(Struct, frozen=True, array_like=True):
@@ -118,7 +129,7 @@ class History(Struct, frozen=True, omit_defaults=True):
 
     failures: tuple[FailedAttempt, ...] = ()
     traceback: str = ""
-    unknown_for: float = 0.0
+    unknown_for: Annotated[float, Meta(ge=0, le=LONGEST)] = 0.0
 
 
 class _Head(Struct, array_like=True):
@@ -160,7 +171,7 @@ def decode_envelope(body: bytes) -> Envelope:
     """
     try:
         envelope = _envelope.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+    except UNREADABLE as error:
         raise InvalidEnvelope(_explain(body, error)) from error
     if envelope.version != VERSION:
         raise InvalidEnvelope(_wrong_version(envelope.version))
@@ -171,7 +182,7 @@ def _explain(body: bytes, error: BaseException) -> str:
     """Say that the version is wrong where that is the cause of a misfit, else what does not fit."""
     try:
         version = _head.decode(body).version
-    except (msgspec.MsgspecError, ValueError, RecursionError, MemoryError, OverflowError):
+    except UNREADABLE:
         version = VERSION
     if version != VERSION:
         return _wrong_version(version)
@@ -191,17 +202,15 @@ def decode_failure(raw: bytes | None) -> Failure:
     """Return a stored failure; one that cannot be read becomes one that says so."""
     if raw is None:
         return Failure("no reason is kept")
-    try:
-        return _failure.decode(raw)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return Failure("its failure record cannot be read")
+    if len(raw) <= LARGEST_RECORD:
+        with suppress(*UNREADABLE):
+            return _failure.decode(raw)
+    return Failure("its failure record cannot be read")
 
 
 def decode_history(raw: bytes) -> History:
     """Return a job's history; one that cannot be read becomes an empty one."""
-    if not raw:
-        return History()
-    try:
-        return _history.decode(raw)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return History()
+    if 0 < len(raw) <= LARGEST_RECORD:
+        with suppress(*UNREADABLE):
+            return _history.decode(raw)
+    return History()

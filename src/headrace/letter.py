@@ -52,6 +52,14 @@ def read_letter(dead: DeadJob) -> DeadLetter:
         traceback=history.traceback,
         attempt=dead.attempt,
         deliveries=dead.deliveries,
-        died_at=datetime.fromtimestamp(dead.died_at, UTC),
+        died_at=_moment(dead.died_at),
         body=dead.body,
     )
+
+
+def _moment(at: float) -> datetime:
+    """Return a moment in UTC; the epoch, if there is no such moment."""
+    try:
+        return datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)

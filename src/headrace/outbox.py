@@ -11,6 +11,7 @@ from typing import TypeAlias
 from headrace.batcher import Batcher
 from headrace.broker import Broker
 from headrace.errors import BrokerError, OutcomeUnknown, Overloaded, Rejected, Unavailable
+from headrace.faultpoint import reach
 from headrace.ids import new_id
 from headrace.job import NewJob
 
@@ -104,11 +105,15 @@ class Outbox:
         clock, batch, pause = self._broker.clock, new_id(), FIRST_PAUSE
         until = clock.monotonic() + PATIENCE
         while True:
+            reach("producer.sending")
             try:
-                return await self._broker.enqueue(self._queue, jobs, batch=batch)
+                answers = await self._broker.enqueue(self._queue, jobs, batch=batch)
             except (Unavailable, OutcomeUnknown, Overloaded):
                 if clock.monotonic() + pause > until:
                     raise
+            else:
+                reach("producer.sent")
+                return answers
             await clock.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from itertools import islice
 from typing import Any, ParamSpec, Self, TypeAlias, TypeVar, overload
 
@@ -26,6 +27,7 @@ from headrace.urls import redact_url
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 _Chunk: TypeAlias = tuple[list[Call[R]], list[NewJob], "asyncio.Task[list[str | None]]"]
 
@@ -218,7 +220,7 @@ class Queue(Registry):
             self.broker,
             self.name,
             existing or job.id,
-            call.task.decode_result,
+            partial(self._read_result, call.task.decode_result),
             duplicate=existing is not None,
         )
 
@@ -277,7 +279,15 @@ class Queue(Registry):
 
     def job(self, job_id: str) -> JobHandle[Any]:
         """Return a handle on a job by its id, such as one that another process enqueued."""
-        return JobHandle(self.broker, self.name, job_id, _unseen.decode_result)
+        decode = partial(self._read_result, _unseen.decode_result)
+        return JobHandle(self.broker, self.name, job_id, decode)
+
+    def _read_result(self, decode: Callable[[bytes], T], raw: bytes) -> T:
+        """Decode a result unless it is larger than any that a worker of this queue stores."""
+        if len(raw) > self.max_payload:
+            message = f"{len(raw):,} bytes are more than max_payload ({self.max_payload:,})"
+            raise ValueError(message)
+        return decode(raw)
 
     async def stats(self) -> QueueStats:
         """Count the jobs of this queue.

@@ -20,7 +20,9 @@ read = wire.leases_from
 def main() -> int:
     share = float(sys.argv[1])
 
-    def slowed(reply: Sequence[Any], queue: str, consumer: str, deadline: float) -> list[Lease]:
+    def slowed(
+        reply: Sequence[Any], queue: str, consumer: str, deadline: float
+    ) -> tuple[list[Lease], list[wire.Place]]:
         lane, entries = reply
         again = (entries * 3)[: int(len(entries) * share)]
         read([lane, again], queue, consumer, deadline)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from nats.js.errors import APIError
 
 from headrace import Queue
 from headrace.errors import AuthFailed, BrokerError, OutcomeUnknown
 from tests.faults.site import Sign, Site
 from tests.servers import NatsServer, nats_server
+
+FILLING = 512_000
+"""Bytes of a message that is there only to take up room."""
 
 STORED = b'"seq":'
 """What the server says of each message that it stored."""
@@ -51,6 +55,29 @@ async def delete_consumers(jetstream: Any, queue: Queue) -> None:
 
 async def delete_consumer(jetstream: Any, queue: Queue) -> None:
     await jetstream.delete_consumer(stream_of(queue), consumer_of(1))
+
+
+def names(root: str) -> list[bytes]:
+    """Return subjects of each kind, those that jobs have and those that none has."""
+    subjects = ["r.0.planted", "d.0.delayed", "x.0.dead", "s.0.over", "r.9.nowhere", "zz.0.over"]
+    subjects += ["c.planted", "h.planted", "x.a.b.c", "s.999.over", "d.x.y", f"k.{'0' * 32}"]
+    odd = [b"r.0.*", b"r.0.\xff\xfe", b"r.1.%b" % ("ä" * 40).encode(), b"x.0.\xff", b"d.1.\xff"]
+    return [f"{root}.".encode() + tail for tail in [*map(str.encode, subjects), *odd]]
+
+
+def packed(subject: bytes, head: bytes, data: bytes) -> bytes:
+    """Return a message as it is written to the server."""
+    size = b"%d %d" % (len(head), len(head) + len(data))
+    return b"HPUB %b %b\r\n%b%b\r\n" % (subject, size, head, data)
+
+
+HEADS = (
+    b"NATS/1.0\r\n\r\n",
+    b"NATS/1.0 404 No Messages\r\n\r\n",
+    b"NATS/1.0\r\nStatus: 408\r\nNats-Subject: a\r\nNats-Sequence: x\r\n\r\n",
+    b"NATS/1.0\r\n\xff\xfe: \xff\r\nno colon\r\n\r\n",
+)
+"""Headers that say something else than the message is, or nothing that can be read."""
 
 
 DAMAGES: dict[str, Callable[[Any, Queue], Awaitable[None]]] = {
@@ -97,6 +124,15 @@ class NatsSite(Site):
         taken: int = self.node.ask("varz")["total_connections"]
         return taken
 
+    async def plant(self, queue: Queue, data: bytes) -> None:
+        root = f"headrace.{queue.name}"
+        async with self.node.client() as client:
+            for subject in names(root):
+                for head in HEADS:
+                    await client._send_command(packed(subject, head, data))
+            await client._flush_pending(force_flush=True)
+            await client.flush()
+
     async def damage(self, what: str, queue: Queue) -> None:
         async with self.node.client() as client:
             await DAMAGES[what](client.jetstream(), queue)
@@ -107,6 +143,19 @@ class NatsSite(Site):
     async def drop_lane(self, queue: Queue, lane: int) -> None:
         async with self.node.client() as client:
             await client.jetstream().delete_consumer(stream_of(queue), consumer_of(lane))
+
+    @asynccontextmanager
+    async def full(self) -> AsyncGenerator[None]:
+        async with self.node.client() as client:
+            jetstream = client.jetstream()
+            await jetstream.add_stream(name="filler", subjects=["filler"])
+            try:
+                with suppress(APIError):
+                    while True:
+                        await jetstream.publish("filler", bytes(FILLING))
+                yield
+            finally:
+                await jetstream.delete_stream("filler")
 
     @asynccontextmanager
     async def refusal(self, why: str) -> AsyncGenerator[type[BrokerError]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from msgspec import Struct
 
 from headrace import Queue
 from headrace.errors import AuthFailed, BrokerError, OutcomeUnknown, Unavailable
-from headrace_redis.keys import lane, queue_prefix
+from headrace_redis.keys import SUFFIXES, lane, queue_prefix, queues
 from headrace_redis.scripts import CLAIM, ENQUEUE, SETTLE
 from tests.faults.site import Sign, Site
 from tests.servers import REDIS_SERVERS, RedisServer, free_port
@@ -37,6 +38,36 @@ def destroy_groups(client: Any, queue: Queue) -> None:
 
 def delete_lane(client: Any, queue: Queue) -> None:
     client.delete(lane_key(queue, 1))
+
+
+def plant(client: Any, queue: Queue, data: bytes) -> None:
+    """Put bytes into each kind of key, and into each place in it."""
+    prefix = queue_prefix("headrace", queue.name)
+    add, put = partial(client.execute_command, "XADD"), partial(client.execute_command, "HSET")
+    jobs = lane_key(queue, 0), "*"
+    add(*jobs, "i", "planted", "b", data)
+    add(*jobs, "x", data)
+    add(*jobs, data, data, data, data)
+    add(*jobs, "b", data, "i", "planted-2")
+    for odd in ("a", "u", "e", "f", "m"):
+        add(*jobs, "i", f"planted-{odd}", "b", b"body", odd, data)
+    for odd_id in (data, "a b", "*", "ä", b"\xff"):
+        add(*jobs, "i", odd_id, "b", b"body")
+    for number, job_id in enumerate(("delayed", b"\xff\xfe", "a b")):
+        client.zadd(prefix + SUFFIXES["DELAYED"], {job_id: number})
+        put(prefix + SUFFIXES["BODIES"], job_id, data)
+        client.zadd(prefix + SUFFIXES["GRAVES"], {job_id: number})
+        put(prefix + SUFFIXES["LETTERS"], job_id, data)
+    for field in ("letters", "sweep", "elected", "term", "collect", "cursor0", "cursor1"):
+        put(prefix + SUFFIXES["HOUSE"], field, data)
+    client.set(f"{prefix}{SUFFIXES['RESULT']}over", data)
+    put(f"{prefix}{SUFFIXES['RESULT']}odd", "a", data)
+    put(f"{prefix}{SUFFIXES['INDEX']}over", "", data)
+    put(prefix + SUFFIXES["WAITERS"], "planted", data)
+    put(prefix + SUFFIXES["UNIQUE"], "key", data)
+    for channel in client.pubsub_channels("headrace:over:*"):
+        client.publish(channel, data)
+    client.sadd(queues("headrace"), data)
 
 
 DAMAGES: dict[str, Callable[[Any, Queue], None]] = {
@@ -163,6 +194,10 @@ class RedisSite(Site):
             taken: int = client.info("stats")["total_connections_received"]
         return taken
 
+    async def plant(self, queue: Queue, data: bytes) -> None:
+        with self.valkey.client() as client:
+            plant(client, queue, data)
+
     async def damage(self, what: str, queue: Queue) -> None:
         with self.valkey.client() as client:
             DAMAGES[what](client, queue)
@@ -173,6 +208,15 @@ class RedisSite(Site):
     async def drop_lane(self, queue: Queue, lane: int) -> None:
         with self.valkey.client() as client:
             client.xgroup_destroy(lane_key(queue, lane), "w")
+
+    @asynccontextmanager
+    async def full(self) -> AsyncGenerator[None]:
+        with self.valkey.client() as client:  # one for both: no other might come in
+            client.config_set("maxmemory", 1)
+            try:
+                yield
+            finally:
+                client.config_set("maxmemory", 0)
 
     @asynccontextmanager
     async def refusal(self, why: str) -> AsyncGenerator[type[BrokerError]]:

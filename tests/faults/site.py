@@ -126,12 +126,23 @@ class Site(ABC):
         """Make it forget part of a queue: one of `DAMAGES`."""
 
     @abstractmethod
+    async def plant(self, queue: Queue, data: bytes) -> None:
+        """Put bytes, behind the broker's back, wherever something of a queue is kept.
+
+        Among it is a job `planted` in lane 0 that is these bytes, and how the job `over` ended.
+        """
+
+    @abstractmethod
     async def drop_jobs(self, queue: Queue) -> None:
         """Make it forget the jobs that are ready in lane 1, and where they were."""
 
     @abstractmethod
     async def drop_lane(self, queue: Queue, lane: int) -> None:
         """Make it forget who reads a lane. The jobs stay."""
+
+    @abstractmethod
+    def full(self) -> AbstractAsyncContextManager[None]:
+        """Let there be no room on it for the while."""
 
     @abstractmethod
     def refusal(self, why: str) -> AbstractAsyncContextManager[type[BrokerError]]:

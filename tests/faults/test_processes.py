@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from headrace import JobFailed, JobState, Queue
-from headrace.job import JobInfo
+from headrace import JobFailed, JobState
 from tests.faults.site import Site
+from tests.faults.workshop import Workshop, opened
 
 APP = """
 import asyncio, json, os, threading, time
@@ -54,49 +51,6 @@ async def kills() -> None:
 """
 
 
-class Workshop:
-    """A folder with an app, a queue on a server, and the processes that were started there."""
-
-    def __init__(self, folder: Path, url: str, name: str, lease: float) -> None:
-        self.folder = folder
-        self.ledger = folder / "ledger"
-        self.ledger.touch()
-        (folder / "app.py").write_text(textwrap.dedent(APP))
-        self.queue = Queue(url, name=name, lease=lease)
-        self.lease = lease
-        settings = {"QUEUE": name, "LEASE": str(lease), "LEDGER": str(self.ledger)}
-        self._environment = {**os.environ, "HEADRACE_URL": url, **settings}
-        self.processes: list[subprocess.Popen[bytes]] = []
-
-    def worker(self, *options: str) -> subprocess.Popen[bytes]:
-        """Start a worker by the command that anybody would use."""
-        with (self.folder / f"log-{len(self.processes)}").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "headrace", "worker", "app:queue", *options],
-                cwd=self.folder,
-                env=self._environment,
-                stderr=log,
-            )
-        self.processes.append(process)
-        return process
-
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        lines = self.ledger.read_text().splitlines()
-        return [event for event in map(json.loads, lines) if event["event"] == kind]
-
-    async def until(self, condition: Callable[[], bool], within: float = 60.0) -> None:
-        """Look at the ledger until it says so."""
-        async with asyncio.timeout(within):
-            while not condition():
-                await self.queue.broker.clock.sleep(0.02)
-
-    async def infos(self, ids: list[str]) -> list[JobInfo | None]:
-        return await self.queue.broker.lookup(self.queue.name, ids)
-
-    def logs(self) -> str:
-        return "".join(path.read_text() for path in sorted(self.folder.glob("log-*")))
-
-
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
@@ -109,12 +63,8 @@ def lease() -> float:
 
 @pytest.fixture
 async def shop(tmp_path: Path, site: Site, name: str, lease: float) -> AsyncIterator[Workshop]:
-    shop = Workshop(tmp_path, site.url, name, lease)
-    async with shop.queue:
+    async with opened(Workshop(tmp_path, APP, site.url, name, lease)) as shop:
         yield shop
-    for process in shop.processes:
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.bounds

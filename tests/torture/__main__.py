@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 import uvloop
+from msgspec import Struct
 
 from tests.torture.check import Report
 from tests.torture.places import PLACES
@@ -15,6 +20,35 @@ from tests.torture.scenarios import SCENARIOS
 from tests.torture.trial import Trial, held
 
 TOLD = ("accepted", "recovered", "fenced", "rescheduled", "released", "dead letters")
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What is to be run, as the command line has it."""
+
+    brokers: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    everything: bool
+    seeds: tuple[int, ...]
+    duration: float
+    lease: float
+    report: Path | None
+    verbose: bool
+
+
+def trials(plan: Plan) -> Iterator[Trial]:
+    """Return the trials of a plan: each scenario with each seed on each broker that it is for."""
+    scenarios = [*SCENARIOS] if plan.everything else plan.scenarios or ("mixed",)
+    for broker, scenario, seed in product(
+        plan.brokers or ("redis-path", "nats"), scenarios, plan.seeds
+    ):
+        if applicable(broker, scenario):
+            yield Trial(
+                broker=broker,
+                scenario=scenario,
+                seed=seed,
+                duration=plan.duration,
+                lease=plan.lease,
+            )
 
 
 def brief(trial: Trial, report: Report) -> str:
@@ -42,35 +76,24 @@ def applicable(broker: str, scenario: str) -> bool:
 @click.option("--lease", default=2.0, help="Seconds.")
 @click.option("--report", type=click.Path(path_type=Path), help="Append a line of JSON for each.")
 @click.option("--verbose", is_flag=True, help="Show all counts.")
-def main(  # noqa: PLR0913 - its options
-    brokers: tuple[str, ...],
-    scenarios: tuple[str, ...],
-    everything: bool,
-    seeds: tuple[int, ...],
-    duration: float,
-    lease: float,
-    report: Path | None,
-    verbose: bool,
-) -> None:
+def main(**options: Any) -> None:
     """Torture queues, and exit with 1 if anything was violated."""
-    names = [*SCENARIOS] if everything else scenarios or ("mixed",)
+    plan = Plan(**options)
     violated = 0
-    for broker in brokers or ("redis-path", "nats"):
-        for scenario in names:
-            if not applicable(broker, scenario):
-                continue
-            for seed in seeds:
-                trial = Trial(
-                    broker=broker, scenario=scenario, seed=seed, duration=duration, lease=lease
-                )
-                found = uvloop.run(held(trial))
-                violated += bool(found.violations)
-                click.echo(brief(trial, found))
-                if verbose:
-                    click.echo(msgspec.json.format(msgspec.json.encode(found.counts)))
-                if report is not None:
-                    with report.open("ab") as file:
-                        file.write(msgspec.json.encode({"trial": trial, "report": found}) + b"\n")
+    for trial in trials(plan):
+        try:
+            found = uvloop.run(held(trial))
+        except Exception:  # noqa: BLE001 - the others are to be held all the same
+            traceback.print_exc()
+            violated += 1
+            continue
+        violated += bool(found.violations)
+        click.echo(brief(trial, found))
+        if plan.verbose:
+            click.echo(msgspec.json.format(msgspec.json.encode(found.counts)))
+        if plan.report is not None:
+            with plan.report.open("ab") as file:
+                file.write(msgspec.json.encode({"trial": trial, "report": found}) + b"\n")
     sys.exit(min(violated, 1))
 
 

@@ -6,7 +6,7 @@ import asyncio
 import ctypes
 import os
 import signal
-import time
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +14,7 @@ from headrace import JobState, Queue, RetryPolicy, current_job
 from headrace.broker import Broker
 from headrace.job import Lease
 from headrace.outcome import Dead, Done, Outcome, Reschedule
-from tests.torture.ledger import Kind, Ledger
+from tests.torture.ledger import CLOCK, Kind, Ledger
 
 RETRY = RetryPolicy(attempts=4, base=0.2, factor=2, jitter=0.5)
 
@@ -153,7 +153,7 @@ class Tasks:
         del ballast
         self._note("start")
         try:
-            await asyncio.sleep(seconds)
+            await CLOCK.sleep(seconds)
         except asyncio.CancelledError:
             self._note("interrupted")
             raise
@@ -165,7 +165,7 @@ class Tasks:
     async def _block(self, seconds: float) -> list[Any]:
         """Block the event loop, as code does that was not written for one."""
         self._note("start")
-        time.sleep(seconds)  # noqa: ASYNC251 - on purpose
+        threading.Event().wait(seconds)
         return self._note("end")
 
     async def _stubborn(self, seconds: float) -> list[Any]:
@@ -174,7 +174,7 @@ class Tasks:
         end = asyncio.get_running_loop().time() + seconds
         while (left := end - asyncio.get_running_loop().time()) > 0:
             try:
-                await asyncio.sleep(left)
+                await CLOCK.sleep(left)
             except asyncio.CancelledError:
                 continue
         return self._note("end")

@@ -15,7 +15,7 @@ from tests.proxy import Proxy
 from tests.torture.ledger import Ledger
 
 PATIENCE = 30.0
-"""Seconds in which a worker that was asked to end must be gone before the harness gives up on it."""
+"""Seconds after which a worker that was asked to end is given up."""
 
 
 class Hand(Struct, eq=False):
@@ -90,17 +90,15 @@ class Crew:
                 self.hands.append(await self._start())
 
     async def _start(self) -> Hand:
-        self._count += 1
         way = self._way()
         await way.__aenter__()
+        return Hand(self._spawn(way.url), way)
+
+    def _spawn(self, url: str) -> subprocess.Popen[bytes]:
+        self._count += 1
         with (self._logs / f"worker-{self._count}.log").open("wb") as log:
-            process = self._popen(
-                self._command,
-                env={**os.environ, **self._environment(way.url)},
-                stdout=log,
-                stderr=log,
-            )
-        return Hand(process, way)
+            environment = {**os.environ, **self._environment(url)}
+            return self._popen(self._command, env=environment, stdout=log, stderr=log)
 
     def _note_end(self, hand: Hand) -> None:
         code = hand.process.wait()

@@ -29,11 +29,13 @@ class Attempt(Struct, eq=False):
 
     Attributes:
         start: The event.
+        claimed: When the worker was handed the job.
         end: When it ended, or its process did; infinite if neither is known.
         how: How it ended: an event of the task, or `killed`.
     """
 
     start: Event
+    claimed: float
     end: float = FOREVER
     how: str = ""
 
@@ -49,12 +51,15 @@ Victims: TypeAlias = Mapping[int, Sequence[Span]]
 
 def attempts_of(events: Iterable[Event]) -> dict[str, list[Attempt]]:
     """Return for each job every time that its code ran, in order."""
+    claimed: dict[tuple[int, str, int], float] = {}
     running: dict[tuple[int, str, int], Attempt] = {}
     attempts: dict[str, list[Attempt]] = defaultdict(list)
     for event in events:
         place = event.process, event.job, event.fencing
-        if event.kind == "start":
-            running[place] = Attempt(event)
+        if event.kind == "claimed":
+            claimed[place] = event.at
+        elif event.kind == "start":
+            running[place] = Attempt(event, claimed.get(place, event.at))
             attempts[event.job].append(running[place])
         elif event.kind in ("end", "failed", "interrupted") and place in running:
             attempt = running.pop(place)

@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from headrace.clock import SystemClock
+
 Kind: TypeAlias = Literal[
     # Of a producer: before it asks, and what came of it.
     "try",
@@ -93,6 +95,10 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
     descriptors: int = 0
     threads: int = 0
     memory: int = 0
+
+
+CLOCK = SystemClock()
+"""By which the harness waits, for time is what it is about."""
 
 
 class Ledger:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ from headrace.job import NewJob
 from tests.faults.site import Site
 from tests.proxy import Proxy
 from tests.torture.crew import Crew, Hand
-from tests.torture.ledger import Ledger
+from tests.torture.ledger import CLOCK, Ledger
 
 
 class Strike(Struct, frozen=True):
@@ -72,7 +72,7 @@ class Stage(Struct, frozen=True):
     lease: float
 
 
-Fault: TypeAlias = Callable[[Stage, float], Awaitable[None]]
+Fault: TypeAlias = Callable[[Stage, float], Coroutine[Any, Any, None]]
 
 
 async def strike(stage: Stage, strikes: Sequence[Strike]) -> None:
@@ -81,11 +81,9 @@ async def strike(stage: Stage, strikes: Sequence[Strike]) -> None:
     began = now()
     async with asyncio.TaskGroup() as group:
         for one in strikes:
-            await asyncio.sleep(max(0.0, began + one.at - now()))
+            await CLOCK.sleep(max(0.0, began + one.at - now()))
             await stage.crew.fill()
-            name, _, what = one.fault.partition(" ")
-            fault = FAULTS[name](what) if what else FAULTS[name]
-            group.create_task(fault(stage, one.share))
+            group.create_task(fault_of(one.fault)(stage, one.share))
     await stage.crew.fill()
 
 
@@ -106,7 +104,7 @@ async def freeze(stage: Stage, hand: Hand, share: float) -> None:
     """Let a worker stand still for longer than its leases."""
     stage.crew.freeze(hand)
     try:
-        await asyncio.sleep(stage.lease * (1.2 + 1.3 * share))
+        await CLOCK.sleep(stage.lease * (1.2 + 1.3 * share))
     finally:
         stage.crew.thaw(hand)
 
@@ -115,7 +113,7 @@ async def isolate(stage: Stage, hand: Hand, share: float) -> None:
     """Cut a worker off for longer than its leases."""
     stage.crew.cut_off(hand)
     try:
-        await asyncio.sleep(stage.lease * (1.5 + share))
+        await CLOCK.sleep(stage.lease * (1.5 + share))
     finally:
         stage.crew.reach(hand)
 
@@ -142,8 +140,19 @@ async def look(stage: Stage, share: float) -> None:
 async def reset(stage: Stage, share: float) -> None:
     """Reset connections: one worker's, or those of all, the producer's too."""
     if share > 1 / 2:
-        stage.entrance.cut()
-    for hand in stage.crew.hands if share > 1 / 2 else stage.crew.hands[:1]:
+        await reset_all(stage, share)
+    else:
+        _reset(stage, stage.crew.hands[:1])
+
+
+async def reset_all(stage: Stage, _: float) -> None:
+    """Reset all connections at once."""
+    stage.entrance.cut()
+    _reset(stage, stage.crew.hands)
+
+
+def _reset(stage: Stage, hands: Sequence[Hand]) -> None:
+    for hand in hands:
         stage.ledger.note("cut off", victim=hand.pid)
         hand.way.cut()
         stage.ledger.note("reached", victim=hand.pid)
@@ -158,7 +167,7 @@ async def shred(stage: Stage, share: float) -> None:
     ways = [*(hand.way for hand in hands), stage.entrance]
     for way in ways:
         way.cut_after(chance.randrange(1, 2000) for _ in range(5))
-    await asyncio.sleep(1 + share)
+    await CLOCK.sleep(1 + share)
     for way in ways:
         way.cut_after([])
     for hand in hands:
@@ -171,7 +180,7 @@ async def drip(stage: Stage, share: float) -> None:
     for way in ways:
         way.latency = 0.02 + 0.2 * share
     try:
-        await asyncio.sleep(2)
+        await CLOCK.sleep(2)
     finally:
         for way in ways:
             way.latency = 0.0
@@ -181,7 +190,7 @@ async def lose_replies(stage: Stage, share: float) -> None:
     """Let the broker take what is enqueued, and its replies get lost for a while."""
     stage.entrance.black_hole(up=False)
     try:
-        await asyncio.sleep(0.3 + share)
+        await CLOCK.sleep(0.3 + share)
     finally:
         stage.entrance.cut()
         stage.entrance.heal()
@@ -192,7 +201,7 @@ async def crash(stage: Stage, share: float) -> None:
     stage.ledger.note("down")
     stage.site.kill()
     try:
-        await asyncio.sleep(0.5 + 2.5 * share)
+        await CLOCK.sleep(0.5 + 2.5 * share)
     finally:
         await asyncio.to_thread(stage.site.start)
         stage.ledger.note("up")
@@ -214,10 +223,18 @@ def refuse(why: str) -> Fault:
     async def fault(stage: Stage, share: float) -> None:
         stage.ledger.note("down")
         async with stage.site.refusal(why):
-            await asyncio.sleep(0.5 + share)
+            await CLOCK.sleep(0.5 + share)
         stage.ledger.note("up")
 
     return fault
+
+
+async def fill(stage: Stage, share: float) -> None:
+    """Let there be no room on the server for a while."""
+    stage.ledger.note("down")
+    async with stage.site.full():
+        await CLOCK.sleep(1 + share)
+    stage.ledger.note("up")
 
 
 async def junk(stage: Stage, share: float) -> None:
@@ -243,7 +260,7 @@ async def junk(stage: Stage, share: float) -> None:
         stage.ledger.note("accepted", job=job.id, task="junk")
 
 
-FAULTS: Mapping[str, Callable[..., Awaitable[None]] | Callable[..., Fault]] = {
+FAULTS: Mapping[str, Fault] = {
     "kill": _on_a_worker(kill),
     "freeze": _on_a_worker(freeze),
     "isolate": _on_a_worker(isolate),
@@ -251,12 +268,21 @@ FAULTS: Mapping[str, Callable[..., Awaitable[None]] | Callable[..., Fault]] = {
     "storm": _on_a_worker(storm),
     "look": look,
     "reset": reset,
+    "reset-all": reset_all,
+    "fill": fill,
     "shred": shred,
     "drip": drip,
     "lose-replies": lose_replies,
     "crash": crash,
-    "wipe": wipe,
-    "refuse": refuse,
     "junk": junk,
 }
-"""What can be done, by the first word of its name; the others say what exactly."""
+"""What can be done."""
+
+KINDS: Mapping[str, Callable[[str], Fault]] = {"wipe": wipe, "refuse": refuse}
+"""What can be done in more than one way, which is named behind it."""
+
+
+def fault_of(name: str) -> Fault:
+    """Return what is done under a name."""
+    kind, _, what = name.partition(" ")
+    return KINDS[kind](what) if what else FAULTS[name]

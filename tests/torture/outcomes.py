@@ -71,13 +71,21 @@ def attempts(run: Run, promise: Promise) -> list[str]:
 
 
 def fencing(run: Run, promise: Promise) -> list[str]:
-    """I5: who starts later has the higher fencing number, and no lower attempt."""
+    """I5: who starts later has the higher fencing number, and no lower attempt.
+
+    But for who stood still between its claim and its start: its code is stopped in a moment.
+    """
     return [
         f"{job}: {one.fencing} of attempt {one.attempt}, then {other.fencing} of {other.attempt}"
         for job, tries in run.attempts.items()
-        for one, other in pairwise(attempt.start for attempt in tries)
+        for before, after in pairwise(tries)
+        for one, other in [(before.start, after.start)]
         if other.fencing <= one.fencing or other.attempt < one.attempt
-        if not run.forgot(Span(one.at, other.at), promise)
+        if not run.forgot(Span(before.claimed, other.at), promise)
+        if not any(
+            one.at < span.end <= other.at <= span.end + promise.overlap
+            for span in run.frozen.get(other.process, ())
+        )
     ]
 
 
@@ -118,8 +126,8 @@ def schedule(run: Run, promise: Promise) -> list[str]:
     trouble = run.troubles(promise.recovery)
     missing: list[str] = []
     for one, other in pairwise(ticks):
-        begin, end = start_of[one], start_of[other]
-        excused = not untroubled(Span(begin, end), trouble) or promise.late == FOREVER
+        begin, end = sorted((start_of[one], start_of[other]))
+        excused = not untroubled(Span(begin - 1, end), trouble) or promise.late == FOREVER
         if other - one > 1000 and not excused:
             missing.append(f"no tick between {one} and {other}")
     return missing

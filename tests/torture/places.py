@@ -18,8 +18,12 @@ def _redis(version: str) -> Callable[[Path], Site]:
     return place
 
 
+ROOM = 128 << 20
+"""Bytes that a NATS server may store: few enough to fill it in a moment."""
+
+
 def _nats(folder: Path) -> Site:
-    return NatsSite(folder, **NatsSite.durable)
+    return NatsSite(folder, jetstream={"max_file_store": ROOM}, **NatsSite.durable)
 
 
 PLACES: Mapping[str, Callable[[Path], Site]] = {

@@ -27,6 +27,8 @@ class Promise(Struct, frozen=True, kw_only=True):
 
     Attributes:
         recovery: From the silence of a worker until its jobs start elsewhere.
+        aside: For which a last delivery may be put aside beyond that.
+        blink: For which a worker may be silent without losing a lease.
         overlap: For which two attempts' code may run at the same time while the broker answers.
         blind: The same while it does not.
         late: By which a job may start after its time if nothing is out of order.
@@ -49,6 +51,8 @@ class Promise(Struct, frozen=True, kw_only=True):
     late: float
     shutdown: float
     clock: float = 0.005
+    aside: float = 0.0
+    blink: float = 0.0
     attempts: int = 4
     deliveries: int = 3
     base: float = 0.2

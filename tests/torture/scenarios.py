@@ -20,8 +20,9 @@ class Scenario(Struct, frozen=True, kw_only=True):
         needed: Counts without which the run has shown nothing.
         forbidden: Counts that must be zero.
         options: Of the workers.
-        overlap: Seconds that two attempts may run at a time beyond what is usual: for which code can
-            block an event loop after its lease was lost.
+        overlap: Seconds that two attempts may run at a time beyond what is usual: for which code
+            can block an event loop after its lease was lost.
+        crowd: Clients that share the producer's way to the broker.
         busy: Whether there may be no free slot, so that nothing is promised of when jobs start.
         only: The kind of broker that it is for.
     """
@@ -34,6 +35,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     forbidden: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     overlap: float = 0.0
+    crowd: int = 0
     busy: bool = False
     only: str = ""
 
@@ -144,6 +146,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         needed=("down",),
         only="nats",
     ),
+    "M13": Scenario(
+        title="the server is full",
+        faults=("fill",),
+        apart=(2.5, 4.0),
+        mix=LONG,
+        needed=("down", "unknown", "end"),
+        forbidden=("recovered",),
+    ),
     "M14": Scenario(
         title="bytes that no client of ours has written",
         faults=("junk",),
@@ -195,6 +205,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         mix=Mix(rate=5, burst=3000),
         needed=("accepted", "killed"),
         busy=True,
+    ),
+    "M24": Scenario(
+        title="a hundred clients and all workers lose the server at once",
+        faults=("reset-all",),
+        apart=(2.0, 3.0),
+        crowd=100,
+        mix=Mix(rate=10),
+        needed=("cut off", "accepted"),
     ),
     "S32": Scenario(
         title="signals by the dozen, while workers start too",

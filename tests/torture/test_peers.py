@@ -13,6 +13,7 @@ from tests.torture.check import Report
 from tests.torture.ledger import Event, read
 from tests.torture.peers.kit.witness import CHILD, Witness
 from tests.torture.peers.plan import planned
+from tests.torture.peers.subjects import applicable
 from tests.torture.peers.verdict import POISON, judged, seen
 from tests.torture.run import Promise
 from tests.torture.workload import Mix
@@ -116,6 +117,12 @@ def test_states_are_those_that_the_client_tells() -> None:
         "a": JobState.SUCCEEDED,
         "b": JobState.DEAD,
     }
+
+
+def test_who_renews_nothing_is_not_asked_for_long_jobs_twice() -> None:
+    assert applicable("streaq", "M2-long")
+    assert not applicable("taskiq", "M2-long")
+    assert applicable("taskiq", "M7")
 
 
 def test_a_plan_is_the_same_for_the_same_seed() -> None:

@@ -35,7 +35,7 @@ def _allowed(run: Run, promise: Promise, one: Attempt, other: Attempt) -> float:
     """Who cannot ask the broker notices later that it lost its lease."""
     around = Span(one.start.at, other.end)
     silences = [*run.down, *run.cut.get(one.start.process, ())]
-    if run.forgot(Span(one.start.at, other.start.at), promise):
+    if run.forgot(Span(one.claimed, other.start.at), promise):
         return FOREVER
     return promise.overlap if untroubled(around, silences) else promise.blind
 
@@ -76,7 +76,7 @@ def retries(run: Run, promise: Promise) -> list[str]:
             waited = other.start.at - one.end
             soon = waited < longest * (1 - promise.jitter) - 0.001
             slow = waited > longest + promise.late
-            if run.forgot(Span(one.start.at, other.start.at), promise):
+            if run.forgot(Span(one.claimed, other.start.at), promise):
                 continue
             if soon or (slow and untroubled(Span(one.end, other.start.at), trouble)):
                 shown.append(f"{job}: attempt {number + 1} after {waited:.3f} s")
@@ -87,7 +87,8 @@ def recovery(run: Run, promise: Promise) -> list[str]:
     """I15: the job of a worker that fell silent starts elsewhere in time, if the broker is there.
 
     The last delivery of a copy goes to a worker that runs no other such one: these wait for each
-    other, and the time for which another one ran does not count.
+    other, and the time for which another one ran does not count; nor does that for which the
+    worker stood still that was given the job.
     """
     suspects = [
         attempt.span
@@ -98,21 +99,30 @@ def recovery(run: Run, promise: Promise) -> list[str]:
     shown: list[str] = []
     for job, tries in run.attempts.items():
         for one, other in pairwise(tries):
-            fell = _silence(run, one)
+            fell = _silence(run, promise, one)
             if fell is None or other.start.deliveries <= one.start.deliveries:
                 continue
             waited = Span(fell, other.start.at)
-            last = other.start.deliveries == promise.deliveries
-            seconds = waited.end - fell - (covered(waited, suspects) if last else 0.0)
-            if seconds > promise.recovery and not _excused(run, waited):
+            excess = covered(waited, run.frozen.get(other.start.process, ()))
+            if other.start.deliveries == promise.deliveries:
+                excess += covered(waited, suspects) + promise.aside
+            seconds = waited.end - fell - excess
+            # A silent worker that asked for jobs is given some: a delivery without a start.
+            times = other.start.deliveries - one.start.deliveries
+            if seconds > times * promise.recovery and not _excused(run, waited):
                 shown.append(f"{job}: {seconds:.3f} s until delivery {other.start.deliveries}")
     return shown
 
 
-def _silence(run: Run, attempt: Attempt) -> float | None:
+def _silence(run: Run, promise: Promise, attempt: Attempt) -> float | None:
     """Return when the worker of an attempt fell silent during it."""
     spans = [*run.frozen.get(attempt.start.process, ()), *run.cut.get(attempt.start.process, ())]
-    fell = [span.begin for span in spans if attempt.start.at <= span.begin <= attempt.end]
+    fell = [
+        span.begin
+        for span in spans
+        if attempt.start.at <= span.begin <= attempt.end
+        if span.end - span.begin > promise.blink
+    ]
     if attempt.how == "killed":
         fell.append(attempt.end)
     return min(fell, default=None)

@@ -20,8 +20,9 @@ from headrace.job import JobInfo
 from tests.torture.app import RETRY, Tasks
 from tests.torture.check import Report, judge
 from tests.torture.crew import Crew
+from tests.torture.crowd import Crowd, gathered
 from tests.torture.history import FOREVER
-from tests.torture.ledger import Event, Ledger, read
+from tests.torture.ledger import CLOCK, Event, Ledger, read
 from tests.torture.nemesis import Stage, schedule, strike
 from tests.torture.places import PLACES
 from tests.torture.run import Promise, Run
@@ -69,6 +70,8 @@ class Trial(Struct, frozen=True, kw_only=True):
             late=FOREVER if busy else 2.0,
             shutdown=GRACE + 2.0,
             attempts=RETRY.attempts,
+            blink=self.lease / 2,
+            aside=1.0 if self.broker == "nats" else 0.0,
             forgets=self.broker == "nats",
         )
 
@@ -125,27 +128,39 @@ async def _queue(url: str, name: str, lease: float) -> AsyncGenerator[Queue]:
 async def _load(trial: Trial, stage: Stage, producer: Producer, folder: Path) -> Run:
     await stage.crew.fill()
     await _served(folder)
+    async with gathered(stage.entrance.url, stage.queue.name, trial.lease, trial.of.crowd) as crowd:
+        return await _strained(trial, stage, producer, folder, crowd)
+
+
+async def _strained(
+    trial: Trial, stage: Stage, producer: Producer, folder: Path, crowd: Crowd
+) -> Run:
     strikes = schedule(trial.seed, trial.of.faults, trial.duration, trial.of.apart)
-    watch = asyncio.create_task(_watch(stage.crew))
+    watching = [asyncio.create_task(task) for task in (_watch(stage.crew), crowd.run())]
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(producer.run(trial.duration))
             group.create_task(strike(stage, strikes))
         await _drained(stage.queue, folder)
-        left = await producer.claim_keys()
+        left = [*await crowd.silent(), *await producer.claim_keys()]
         await _drained(stage.queue, folder)
-        watch.cancel()
+        _stop(watching)
         await stage.crew.end()
         return await _read(stage.queue, folder, left)
     finally:
-        watch.cancel()
+        _stop(watching)
+
+
+def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 async def _served(folder: Path) -> None:
     """Wait until the workers work: a tick has run."""
     async with asyncio.timeout(DRAIN):
         while not any(event.kind == "start" for event in read(folder)):
-            await asyncio.sleep(0.1)
+            await CLOCK.sleep(0.1)
 
 
 async def _watch(crew: Crew) -> None:
@@ -153,7 +168,7 @@ async def _watch(crew: Crew) -> None:
     while True:
         crew.sample()
         await crew.fill()
-        await asyncio.sleep(1.0)
+        await CLOCK.sleep(1.0)
 
 
 async def _drained(queue: Queue, folder: Path) -> None:
@@ -164,7 +179,7 @@ async def _drained(queue: Queue, folder: Path) -> None:
             while left:
                 infos = await _lookup(queue, left)
                 left = {job for job in left if not ((info := infos.get(job)) and info.state.final)}
-                await asyncio.sleep(0.3)
+                await CLOCK.sleep(0.3)
 
 
 def expected(events: Iterable[Event]) -> set[str]:
@@ -190,7 +205,7 @@ async def _lookup(queue: Queue, jobs: Iterable[str]) -> dict[str, JobInfo]:
             try:
                 infos = await queue.broker.lookup(queue.name, page)
             except BrokerError:
-                await asyncio.sleep(0.2)
+                await CLOCK.sleep(0.2)
                 continue
             found |= {info.id: info for info in infos if info is not None}
             break

@@ -12,7 +12,7 @@ from headrace import Queue
 from headrace.errors import BrokerError, Rejected
 from headrace.ids import new_id
 from tests.torture.app import DEATHS, ZOO, Tasks
-from tests.torture.ledger import Ledger
+from tests.torture.ledger import CLOCK, Ledger
 
 STEP = 0.05
 """Seconds between two looks at what is to be enqueued."""
@@ -92,7 +92,7 @@ class Producer:
                 for _ in range(due):
                     group.create_task(self._enqueue())
                 count += due
-                await asyncio.sleep(STEP)
+                await CLOCK.sleep(STEP)
 
     async def _burst(self, due_at: float) -> None:
         await self._insist(self._tasks.work, (0.0, 0), due_at=due_at)
@@ -108,7 +108,7 @@ class Producer:
         cancelled_after = chance.uniform(0.0, 1.5) if chance.random() < mix.cancelled else None
         job = await self._insist(task, args, due_at=due_at, unique=unique)
         if job and cancelled_after is not None:
-            await asyncio.sleep(cancelled_after)
+            await CLOCK.sleep(cancelled_after)
             await self._cancel(job)
 
     def _choose(self) -> tuple[Any, tuple[Any, ...]]:
@@ -146,7 +146,7 @@ class Producer:
                 return None
             except BrokerError:
                 self._ledger.note("unknown", job=job_id)
-                await asyncio.sleep(STEP)
+                await CLOCK.sleep(STEP)
                 continue
             if handle.id != job_id:
                 self._ledger.note("duplicate", job=job_id)

@@ -76,3 +76,16 @@ async def test_a_cancelled_drain_stops_no_flush(clock: ManualClock) -> None:
     recorder.gate.set()
     await batcher.drain()
     assert recorder.batches == [[1], [2]]
+
+
+async def test_a_flush_that_is_cancelled_before_it_begins_leaves_the_batcher_usable() -> None:
+    recorder = Recorder()
+    batcher = Batcher(recorder.flush, limit=3, name="test")
+    batcher.add(1)
+    [flush] = (task for task in asyncio.all_tasks() if task.get_name() == "test")
+    flush.cancel()  # as `asyncio.run` does with all tasks when it ends
+    async with asyncio.timeout(10):
+        await batcher.drain()
+        batcher.add(2)
+        await batcher.drain()
+    assert recorder.batches == [[1, 2]]

@@ -66,6 +66,7 @@ class Bench:
         run = Run(lease)
         task = asyncio.create_task(self.executor.execute(run))
         run.start(task)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        run.begin()
         return run, task
 
     async def execute(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:

@@ -233,6 +233,24 @@ async def test_a_tick_does_not_run_before_the_next_one_is_stored(
         assert len(bench.ran) == 1
 
 
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_tick_that_arrives_for_longer_than_its_lease_runs_if_it_is_still_held(
+    bench: Bench, clock: ManualClock, working: Working, kept: bool
+) -> None:
+    async with working(bench.every(60)):
+        await clock.advance(19)
+        bench.broker.hold("enqueue")
+        await clock.advance(1)
+        clock.jump(40)  # it is neither renewed nor given up meanwhile
+        if not kept:
+            bench.broker.fail("renew", Unavailable("down"))
+        bench.broker.let_go("enqueue")
+        await clock.settle()
+        assert len(bench.ran) == kept
+        await clock.advance(40)
+        assert len(bench.ran) == 1
+
+
 async def test_a_hand_made_tick_is_nothing_special(
     bench: Bench, clock: ManualClock, working: Working
 ) -> None:

@@ -280,6 +280,22 @@ async def test_the_first_reason_wins() -> None:
     assert run.reason is CancelReason.TIMEOUT
 
 
+async def test_a_cancellation_before_the_first_step_only_shows() -> None:
+    run = Run(LEASE)
+    steps: list[CancelReason | None] = []
+
+    async def work() -> None:
+        steps.append(run.reason)
+        run.begin()
+        await asyncio.sleep(0)
+
+    task = asyncio.create_task(work())
+    run.start(task)
+    run.cancel(CancelReason.SHUTDOWN)
+    await task
+    assert steps == [CancelReason.SHUTDOWN]
+
+
 async def test_a_late_cancellation_finds_nobody() -> None:
     async def work() -> str:
         await asyncio.sleep(0)
@@ -288,6 +304,7 @@ async def test_a_late_cancellation_finds_nobody() -> None:
     run = Run(LEASE)
     task = asyncio.create_task(work())
     run.start(task)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    run.begin()
     run.finish()
     run.cancel(CancelReason.SHUTDOWN)
     assert await task == "done"

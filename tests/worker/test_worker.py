@@ -280,6 +280,33 @@ async def test_a_job_that_lost_its_lease_in_the_backlog_does_not_start(
             assert worker.tally.lost >= 1
 
 
+async def test_a_job_that_lost_its_lease_while_others_kept_the_event_loop_does_not_begin(
+    broker: MemoryBroker, working: Working, clock: ManualClock
+) -> None:
+    faulty = FaultyBroker(broker)
+    begun: list[str] = []
+    async with Queue(faulty, lease=5) as queue:
+
+        @queue.task
+        async def block() -> None:
+            begun.append("block")
+            faulty.fail("renew", Unavailable("down"), times=3)
+            clock.jump(100)  # as time.sleep(100) would
+
+        @queue.task
+        async def work() -> None:
+            begun.append("work")
+
+        async with working(queue, concurrency=2) as worker:
+            await queue.enqueue_many([block.call(), work.call()])
+            await clock.settle()
+            assert begun == ["block"]
+            assert worker.tally.claimed == 2
+            await clock.advance(10)
+            assert begun == ["block", "work"]
+            assert worker.tally.succeeded == 2
+
+
 # cancelling
 
 

@@ -231,3 +231,15 @@ async def test_a_lease_is_lost_whose_job_is_over_though_its_copy_is_there(
     assert await broker.settle([Done(first, b"first", 60.0)]) == [True]
     [leftover] = await claim_all(broker, name, 1)
     assert await broker.renew([leftover]) == [Held.LOST]
+
+
+async def test_a_foreign_message_under_the_id_of_a_job_is_not_in_its_way(
+    broker: NatsBroker, node: NatsServer, name: str
+) -> None:
+    lease = await leased(broker, name)
+    async with node.client() as client:
+        await client.jetstream().publish(f"headrace.{name}.z.0.{lease.id}", b"foreign")
+        assert await broker.renew([lease]) == [Held.OK]
+        await client.jetstream().publish(f"headrace.{name}.z.0.{lease.id}", b"foreign")
+        assert await broker.settle([Done(lease, b"result", 60.0)]) == [True]
+    assert (await state_of(broker, name, lease.id)).result == b"result"

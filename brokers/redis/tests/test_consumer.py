@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from brokers.redis.tests.conftest import Connect
-from headrace.broker import Control, QueueSpec
+from headrace.broker import Control, Held, QueueSpec
 from headrace.job import Lease
-from headrace.outcome import Done
+from headrace.outcome import Done, Release
 from headrace.testing.conformance.lab import job
 from headrace_redis.consumer import Consumer
 from tests.servers import RedisServer
@@ -54,6 +54,26 @@ async def test_what_the_server_gave_in_a_lost_reply_is_handed_out(
     assert await broker.settle([Done(known), Done(lease)]) == [True, True]
 
 
+@pytest.mark.parametrize("verb", ["settle", "renew"])
+async def test_a_worker_that_has_its_own_job_again_keeps_it_when_the_old_lease_is_lost(
+    own_valkey: RedisServer, connect: Connect, verb: str
+) -> None:
+    broker = await connect(own_valkey.url)
+    await broker.declare(QueueSpec(name="q", lease=1.0))
+    await broker.enqueue("q", [job("a")], batch="1")
+    [lost] = await broker.claim("q", "w", 1, 0)
+    [again] = await broker.claim("q", "w", 1, 5)
+    assert (lost.deliveries, again.deliveries) == (1, 2)
+    if verb == "settle":
+        assert await broker.settle([Release(lost)]) == [False]
+    else:
+        assert await broker.renew([lost]) == [Held.LOST]
+    consumer: Consumer = broker._consumers["q", "w"]
+    consumer._doubt()
+    assert await broker.claim("q", "w", 1, 0) == []
+    assert await broker.settle([Done(again)]) == [True]
+
+
 async def test_a_paused_queue_is_served_when_it_goes_on(
     own_valkey: RedisServer, connect: Connect
 ) -> None:
@@ -93,3 +113,21 @@ async def test_a_suspect_that_is_put_back_is_looked_for_soon(
     assert {suspect.id, other.id} == {"a", "b"}
     assert all(seconds <= 0.02 for seconds in reads), "what has no abandoned jobs waits longer"
     assert await broker.settle([Done(other)]) == [True]
+
+
+async def test_a_wait_that_finds_jobs_in_several_lanes_loses_none(
+    own_valkey: RedisServer, connect: Connect
+) -> None:
+    broker = await connect(own_valkey.url)
+    await broker.declare(QueueSpec(name="q", lease=60.0))
+    assert await broker.claim("q", "w", 1, 0) == []
+    jobs = [job("a", priority=0), job("b", priority=1), job("c", priority=2)]
+    await broker.enqueue("q", jobs, batch="1")
+    consumer: Consumer = broker._consumers["q", "w"]
+    lease = await consumer._read(1.0)
+    assert lease is not None
+    found = {lease.id}
+    async with asyncio.timeout(10):
+        while len(found) < len(jobs):
+            found |= {one.id for one in await broker.claim("q", "w", 10, 1.0)}
+    assert found == {"a", "b", "c"}

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.anyio
 
 
 def lease(number: int = 0) -> Lease:
-    return lease_from("q", "me", 5.0, 0, f"{number}-0", [b"i", b"a", b"b", b""])
+    found = lease_from("q", "me", 5.0, 0, f"{number}-0", [b"i", b"a", b"b", b""])
+    assert found is not None
+    return found
 
 
 class Door:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from redis import exceptions as driver
 
@@ -14,6 +16,7 @@ from headrace import (
     Unavailable,
 )
 from headrace_redis.errors import QueueLost, mapped, translate
+from tests.servers import RedisServer
 
 
 @pytest.mark.parametrize(
@@ -117,3 +120,19 @@ def test_every_error_of_the_driver_becomes_one_of_ours() -> None:
 def test_other_errors_are_left_alone() -> None:
     with pytest.raises(KeyError), mapped():
         raise KeyError
+
+
+@pytest.mark.anyio
+async def test_a_connection_that_was_just_cut_is_unavailable_under_uvloop(
+    anyio_backend: object, own_valkey: RedisServer
+) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", own_valkey.port)
+    writer.transport.abort()
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="the handler is closed"), mapped():
+        writer.writelines([b"PING\r\n"])
+
+
+def test_other_errors_of_the_program_are_let_through() -> None:
+    with pytest.raises(RuntimeError, match="a bug"), mapped():
+        raise RuntimeError("a bug")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from brokers.redis.tests.conftest import Connect
 from headrace.broker import QueueSpec
 from headrace.ids import new_id
-from headrace.job import JobState
+from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Done, Release, Reschedule
 from headrace.testing.conformance.lab import job
 from headrace_redis.wire import (
@@ -32,6 +32,13 @@ from tests.servers import RedisServer
 
 FIELDS = [b"i", b"a", b"b", b"body"]
 AWKWARD = [b"", b"\x00", b"|", b"a|b|c", b"\r\n", b"\xff\xfe", bytes(range(256)), b"x" * 70_000]
+
+
+def taken(*args: Any) -> Lease:
+    """Return the lease on an entry that is a job."""
+    lease = lease_from(*args)
+    assert lease is not None
+    return lease
 
 
 def unpacked(packed: bytes) -> Any:
@@ -70,7 +77,7 @@ def test_the_answer_to_enqueue_names_those_that_were_there() -> None:
 
 def test_a_lease_knows_its_entry_and_its_unique_key() -> None:
     fields = [*FIELDS, b"a", b"2", b"m", b"history", b"u", b"key"]
-    lease = lease_from("q", "me", 5.0, 1, "7-0", fields, 3)
+    lease = taken("q", "me", 5.0, 1, "7-0", fields, 3)
     assert (lease.id, lease.body, lease.meta, lease.attempt) == ("a", b"body", b"history", 2)
     assert (lease.priority, lease.deliveries, lease.deadline) == (1, 3, 5.0)
     assert token_of(lease) == Token(1, "7-0", "me", "key")
@@ -79,14 +86,15 @@ def test_a_lease_knows_its_entry_and_its_unique_key() -> None:
 
 def test_a_key_that_is_held_for_a_time_is_not_given_up_with_the_job() -> None:
     fields = [*FIELDS, b"u", b"key", b"f", b"1000"]
-    assert token_of(lease_from("q", "me", 5.0, 0, "7-0", fields)).unique is None
+    assert token_of(taken("q", "me", 5.0, 0, "7-0", fields)).unique is None
 
 
 def test_leases_of_all_lanes_are_read() -> None:
     reply = [0, [[b"1-0", FIELDS], [b"1-1", FIELDS, 2]], 2, [[b"1-2", FIELDS]]]
-    leases = leases_from(reply, "q", "me", 5.0)
+    leases, strangers = leases_from(reply, "q", "me", 5.0)
     assert [(one.priority, one.deliveries) for one in leases] == [(0, 1), (0, 2), (2, 1)]
-    assert leases_from([], "q", "me", 5.0) == []
+    assert strangers == []
+    assert leases_from([], "q", "me", 5.0) == ([], [])
 
 
 moments = st.integers(0, 2**42 - 1)
@@ -99,7 +107,7 @@ def test_a_later_copy_or_delivery_has_a_higher_fencing_number(
     one: tuple[int, int, int], other: tuple[int, int, int]
 ) -> None:
     first, second = (
-        lease_from("q", "me", 0.0, 0, f"{moment}-{number}", FIELDS, times).fencing
+        taken("q", "me", 0.0, 0, f"{moment}-{number}", FIELDS, times).fencing
         for moment, number, times in (one, other)
     )
     assert (first < second) == (one < other)
@@ -108,7 +116,7 @@ def test_a_later_copy_or_delivery_has_a_higher_fencing_number(
 
 def test_what_does_not_fit_into_a_fencing_number_does_not_spill_over() -> None:
     def fencing(entry: str, times: int) -> int:
-        return lease_from("q", "me", 0.0, 0, entry, FIELDS, times).fencing
+        return taken("q", "me", 0.0, 0, entry, FIELDS, times).fencing
 
     assert fencing("7-99999999", 99) < fencing("8-0", 1)
     assert fencing("7-0", 99) < fencing("7-1", 1)
@@ -116,13 +124,13 @@ def test_what_does_not_fit_into_a_fencing_number_does_not_spill_over() -> None:
 
 
 def test_renewals_and_places_name_entries() -> None:
-    lease = lease_from("q", "me", 5.0, 1, "7-0", FIELDS, 3)
+    lease = taken("q", "me", 5.0, 1, "7-0", FIELDS, 3)
     assert unpacked(pack_renewals([lease])) == [[1, "7-0", 3, "a"]]
     assert unpacked(pack_places([(1, "7-0"), (0, "8-1")])) == ["1:7-0", "0:8-1"]
 
 
 def test_outcomes_carry_what_their_scripts_need() -> None:
-    lease = lease_from("q", "me", 5.0, 1, "7-0", [*FIELDS, b"a", b"2", b"u", b"key"], 3)
+    lease = taken("q", "me", 5.0, 1, "7-0", [*FIELDS, b"a", b"2", b"u", b"key"], 3)
     packed = pack_outcomes(
         [
             Done(lease, b"result", 0.5),

@@ -10,12 +10,15 @@ import msgspec
 from msgspec import Raw, Struct
 
 from headrace.cli.text import cut, escaped, json_line, raw_json, table
-from headrace.codec import FailedAttempt, decode_envelope
+from headrace.codec import UNREADABLE, FailedAttempt, decode_envelope
 from headrace.errors import InvalidEnvelope
 from headrace.letter import DeadLetter
 
 ERROR_LISTED = 80
 """Characters of an error in a list."""
+
+REASON_LISTED = 300
+"""Characters of a reason in a list."""
 
 BODY_SHOWN = 1_000
 """Characters of a body that cannot be read."""
@@ -90,7 +93,7 @@ def _arguments(raw: Raw) -> Raw:
     """Return msgpack as JSON; what is none as the text of its bytes."""
     try:
         return raw_json(msgspec.msgpack.decode(raw))
-    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
+    except (*UNREADABLE, TypeError):
         return raw_json(repr(bytes(raw)))
 
 
@@ -111,8 +114,8 @@ def _row(letter: DeadLetter) -> tuple[str, ...]:
     last = letter.failures[-1] if letter.failures else None
     return (
         letter.id,
-        letter.task or "-",
-        letter.reason,
+        cut(letter.task or "-", ERROR_LISTED),
+        cut(letter.reason, REASON_LISTED),
         str(letter.attempt),
         _moment(letter.died_at.timestamp()),
         "" if last is None else cut(f"{last.error}: {last.message}", ERROR_LISTED),

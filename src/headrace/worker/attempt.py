@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from headrace.codec import (
+    LARGEST_META,
     Envelope,
     Failure,
     Settings,
@@ -31,6 +32,9 @@ _DEFAULT_POLICY = RetryPolicy()
 
 FIRST_UNKNOWN_DELAY = 1.0
 LONGEST_UNKNOWN_DELAY = 60.0
+
+REASON_KEPT = 1_000
+"""Characters of a reason: it may quote what somebody else has written."""
 
 
 class Attempt(Struct, frozen=True, eq=False, gc=False):
@@ -105,6 +109,8 @@ def _refuse_unread(lease: Lease, queue: Queue) -> str | None:
         )
     if len(lease.body) > queue.max_payload:
         return f"{len(lease.body):,} bytes are more than max_payload ({queue.max_payload:,})"
+    if len(lease.meta) > LARGEST_META:
+        return f"its meta has {len(lease.meta):,} bytes, more than {LARGEST_META:,}"
     return None
 
 
@@ -145,4 +151,5 @@ def _unknown(lease: Lease, task: str, queue: Queue, chance: float) -> Dead | Res
 
 def dead(lease: Lease, reason: str, ttl: float) -> Dead:
     """Return the end of a job whose code did not run."""
+    reason = reason[:REASON_KEPT]
     return Dead(lease, reason, lease.meta, lease.attempt, encode(Failure(reason)), ttl)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeAlias
 
 from headrace.clock import Clock
+from headrace.outcome import Outcome
 from headrace.worker.pace import Pace
 from headrace.worker.pulse import Pulse
 from headrace.worker.run import CancelReason, Run
@@ -129,31 +130,18 @@ class Consumer:
             while not self._backlog:
                 self._arrived.clear()
                 await self._arrived.wait()
-            source, run = self._backlog[0]
-            if run.lease.deadline <= self._clock.monotonic():
-                # The event loop stood still, or the broker is in trouble: is it still ours?
-                await source.heartbeat.catch_up()
-            if self._backlog and self._backlog[0] == (source, run):
-                self._backlog.popleft()
-                self._start(source, run)
-            else:
-                self._slots.release()
+            source, run = self._backlog.popleft()
+            self.running[run] = source
+            # Not a TaskGroup: a job that ignores its cancellation must not keep the worker from
+            # ending.
+            run.start(asyncio.create_task(self._process(source, run), name=run.lease.id))
             self.changed.beat()
-
-    def _start(self, source: Source, run: Run) -> None:
-        if run.reason is not None or run.lease.deadline <= self._clock.monotonic():
-            self._slots.release()
-            run.cancel(CancelReason.LEASE_LOST)
-            source.give_back(run)
-            return
-        self.running[run] = source
-        # Not a TaskGroup: a job that ignores its cancellation must not keep the worker from ending.
-        run.start(asyncio.create_task(self._process(source, run), name=run.lease.id))
 
     async def _process(self, source: Source, run: Run) -> None:
         began = self._clock.monotonic()
         try:
-            outcome = await source.executor.execute(run)
+            is_ours = await self._is_ours(source, run)
+            outcome = await self._execute(source, run) if is_ours else None
         except Exception:
             logger.exception(
                 "bug in the worker, job left to its lease", extra={"job_id": run.lease.id}
@@ -165,8 +153,25 @@ class Consumer:
             self.running.pop(run, None)
             self._slots.release()
             self.changed.beat()
-        source.settler.put(run, outcome)
-        self._pace.ended(began, self._clock.monotonic())
+        if is_ours:
+            source.settler.put(run, outcome)
+            self._pace.ended(began, self._clock.monotonic())
+        else:
+            source.give_back(run)
+
+    async def _execute(self, source: Source, run: Run) -> Outcome | None:
+        run.begin()
+        return await source.executor.execute(run)
+
+    async def _is_ours(self, source: Source, run: Run) -> bool:
+        """Tell whether a job may begin: its lease may be over, or it may be cancelled."""
+        now = self._clock.monotonic
+        if run.lease.deadline <= now():
+            # The event loop stood still, or the broker is in trouble: is it still ours?
+            await source.heartbeat.catch_up()
+            if run.lease.deadline <= now():
+                run.cancel(CancelReason.LEASE_LOST)
+        return run.reason is None
 
     # stopping
 

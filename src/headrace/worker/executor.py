@@ -9,6 +9,7 @@ from typing import Any
 
 from headrace.clock import Clock
 from headrace.context import CurrentJob, set_current_job
+from headrace.faultpoint import reach
 from headrace.job import JobState
 from headrace.middleware import compose
 from headrace.outcome import Done, Outcome, Reschedule
@@ -77,6 +78,9 @@ class Executor:
         if settings is not None and settings.schedule is not None:
             if not await self._arrived(attempt):
                 return Done(lease, None, attempt.result_ttl, JobState.CANCELLED)
+            if lease.deadline <= self._clock.monotonic():
+                # To enqueue the next tick took so long that another worker has this one.
+                return None
         if task.concurrency is None:
             value = await self._timed(run, attempt)
         elif self._limits.admits(task):
@@ -109,6 +113,7 @@ class Executor:
     async def _invoke(self, attempt: Attempt) -> Any:
         args, kwargs = attempt.arguments
         function = attempt.implementation.function
+        reach("worker.starting")
         if attempt.implementation.is_async:
             return await function(*args, **kwargs)
         value = await self._threads.run(function, *args, **kwargs)

@@ -33,7 +33,7 @@ class Run:
         ended: Whether it ran and runs no more.
     """
 
-    __slots__ = ("_task", "_waiting", "ended", "lease", "let_go_at", "reason")
+    __slots__ = ("_began", "_task", "_waiting", "ended", "lease", "let_go_at", "reason")
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
@@ -41,6 +41,7 @@ class Run:
         self.let_go_at: float | None = None
         self.ended = False
         self._task: asyncio.Task[None] | None = None
+        self._began = False
         self._waiting: Callable[[], None] | None = None
 
     def wait(self, give_up: Callable[[], None]) -> None:
@@ -48,9 +49,17 @@ class Run:
         self._waiting = give_up
 
     def start(self, task: asyncio.Task[None]) -> None:
-        """Say which asyncio task runs it."""
+        """Say which asyncio task is to run it."""
         self._task = task
         self._waiting = None
+
+    def begin(self) -> None:
+        """Say that a cancellation is for its code from now on.
+
+        Until then it shows in `reason` alone: an asyncio task that is cancelled before its first
+        step takes none, so that nobody would learn of its end.
+        """
+        self._began = True
 
     def finish(self) -> None:
         """Say that it runs no more: a late cancellation finds nobody."""
@@ -62,7 +71,8 @@ class Run:
         if self.reason is None:
             self.reason = reason
             if self._task is not None:
-                self._task.cancel()
+                if self._began:
+                    self._task.cancel()
             elif self._waiting is not None:
                 give_up, self._waiting = self._waiting, None
                 give_up()

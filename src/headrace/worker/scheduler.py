@@ -6,6 +6,7 @@ import logging
 import random
 
 from headrace.codec import Settings
+from headrace.faultpoint import reach
 from headrace.options import Options
 from headrace.outbox import Outbox
 from headrace.queue import Queue
@@ -80,7 +81,9 @@ class Scheduler:
             unique_for=2 * schedule.trigger.width(tick),
         )
         settings = Settings(schedule=schedule.name, tick=tick)
+        reach("scheduler.enqueuing")
         await self._outbox.send(self._queue.draft(task.call(), options, settings))
+        reach("scheduler.enqueued")
 
     def _now(self) -> int:
         return int(self._clock.time() * 1000)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from headrace.batcher import Batcher
 from headrace.broker import Broker
 from headrace.errors import Rejected, Unavailable
+from headrace.faultpoint import reach
 from headrace.outcome import Dead, Outcome
 from headrace.worker.backoff import Backoff
 from headrace.worker.pulse import Pulse
@@ -65,6 +66,7 @@ class Settler:
 
     async def _flush(self, entries: list[Entry]) -> None:
         repeated = False
+        reach("worker.ran")
         while entries:
             try:
                 accepted = await self._broker.settle([outcome for _, outcome in entries])
@@ -74,6 +76,7 @@ class Settler:
                 repeated = repeated or not isinstance(error, Unavailable)
                 await self._broker.clock.sleep(self._backoff.failed(error))
             else:
+                reach("worker.settled")
                 self._backoff.succeeded()
                 self._settled(entries, accepted, repeated)
                 return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from headrace.faultpoint import reach
 from headrace.job import JobState, Lease
 from headrace.outcome import Done, Outcome, Release
 from headrace.queue import Queue
+from headrace.worker.attempt import Attempt
 from headrace.worker.backoff import Backoff
 from headrace.worker.executor import Executor
 from headrace.worker.heartbeat import Heartbeat
@@ -56,7 +58,7 @@ class Source:
         self.settler = Settler(queue.broker, queue.name, self.held, tally, changed)
         self.heartbeat = Heartbeat(queue.broker, queue.name, queue.spec.lease, self.held)
         self.maintenance = Maintenance(queue.broker, queue.name, worker)
-        self.executor = Executor(queue, queue.broker.clock, threads, limits, self.scheduler.arrived)
+        self.executor = Executor(queue, queue.broker.clock, threads, limits, self._arrived)
 
     @property
     def well(self) -> bool:
@@ -80,6 +82,8 @@ class Source:
             return []
         self._backoff.succeeded()
         self._failures = max(0, self._failures - 1)
+        if leases:
+            reach("worker.claimed")
         return [self._take(lease) for lease in leases]
 
     def _take(self, lease: Lease) -> Run:
@@ -87,6 +91,13 @@ class Source:
         self.held.add(run)
         self._tally.claimed += 1
         return run
+
+    async def _arrived(self, attempt: Attempt) -> bool:
+        """Let a tick arrive, with a lease that is renewed if that took as long as the lease."""
+        wanted = await self.scheduler.arrived(attempt)
+        if attempt.lease.deadline <= self._broker.clock.monotonic():
+            await self.heartbeat.catch_up()
+        return wanted
 
     def give_back(self, run: Run) -> None:
         """Settle a run that never started or does not end, by the reason it was stopped for."""

@@ -10,7 +10,7 @@ import msgspec
 import uvloop
 
 from tests.torture.check import Report
-from tests.torture.peers.subjects import COURSE, SUBJECTS
+from tests.torture.peers.subjects import COURSE, SUBJECTS, applicable
 from tests.torture.peers.trial import Trial, held
 
 TOLD = ("accepted", "unknown", "start", "end", "failed", "recovered", "lives lost")
@@ -44,7 +44,7 @@ def main(
     """Torture peers, and say what their runs showed."""
     for scenario in scenarios or COURSE:
         for subject in subjects or SUBJECTS:
-            for seed in seeds:
+            for seed in seeds if applicable(subject, scenario) else ():
                 trial = Trial(
                     subject=subject,
                     broker=broker,

@@ -21,6 +21,7 @@ class Subject(Struct, frozen=True, kw_only=True):
         worker: Its command, with `{concurrency}` and `{grace}`.
         child: Whether its jobs run in a child of the process that the command is.
         delays: Whether it can wait before a job without a process beside its workers.
+        renews: Whether a worker keeps a job for longer than its lease.
     """
 
     peer: str
@@ -28,6 +29,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     worker: tuple[str, ...]
     child: bool = False
     delays: bool = True
+    renews: bool = True
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -46,6 +48,7 @@ SUBJECTS: Mapping[str, Subject] = {
         ),
         child=True,
         delays=False,
+        renews=False,
     ),
     "streaq": Subject(
         peer="streaq",
@@ -87,8 +90,13 @@ COURSE: Mapping[str, Scenario] = {
     ),
     "M7": replace(
         _of("M7", "end"),
-        mix=Mix(rate=2, seconds=(0.1, 10 * LEASES), failing=0.0),
+        mix=Mix(rate=1, seconds=(0.1, 10 * LEASES), failing=0.0),
     ),
     "M10": _of("M10", "cut off"),
 }
 """Scenarios for peers."""
+
+
+def applicable(subject: str, scenario: str) -> bool:
+    """Tell whether a scenario would show more than that a peer renews no leases, as M7 does."""
+    return SUBJECTS[subject].renews or scenario != "M2-long"

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import msgspec
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from headrace.clock import Clock
@@ -20,7 +19,7 @@ from headrace_nats.dialing import options
 from headrace_nats.errors import mapped, translate
 from headrace_nats.incoming import Incoming
 from headrace_nats.lean import LeanClient, Message
-from headrace_nats.wire import Failure
+from headrace_nats.wire import Failure, read_answer
 
 logger = logging.getLogger("headrace.nats")
 
@@ -304,20 +303,20 @@ class Connection:
             raise translate(failure)
         return reply
 
-    async def collect(self, verb: str, body: Any) -> list[Msg]:
+    async def collect(self, verb: str, body: Any) -> list[Incoming]:
         """Ask the API for messages: all that come before the one that says it is the last.
 
         Raises:
             OutcomeUnknown: They did not all come.
             AuthFailed: The server does not allow the question.
         """
-        client: Any = await self._connected()
-        inbox, subject = self.inbox(), f"$JS.API.{verb}"
-        found: list[Msg] = []
+        client, inbox = await self._connected(), self.inbox()
+        question = Message(f"$JS.API.{verb}", msgspec.json.encode(body))
+        found: list[Incoming] = []
         last: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        async def take(msg: Msg) -> None:
-            if not msg.headers or "Status" not in msg.headers:
+        def take(msg: Incoming) -> None:
+            if not msg.status:
                 found.append(msg)
             elif not last.done():
                 last.set_result(None)
@@ -326,14 +325,14 @@ class Connection:
             if not last.done():
                 last.set_exception(error)
 
-        with mapped(), self.asking({subject}, fail):
-            subscription = await client.subscribe(inbox, cb=take)
+        with mapped(), self.asking({question.subject}, fail):
+            subscription = await client.listen(inbox, take)
             try:
-                await client.publish(subject, msgspec.json.encode(body), inbox)
+                await client.send([(question, inbox)])
                 async with asyncio.timeout(self._address.timeout):
                     await last
             finally:
-                await subscription.unsubscribe()
+                await client.silence(subscription)
         return found
 
     async def listen(self, subject: str, heed: Callable[[Incoming], None]) -> Subscription:
@@ -391,5 +390,6 @@ def failure_of(reply: Reply) -> Failure | None:
 
 def _read(msg: Incoming) -> Reply:
     if not msg.data:
-        return {"error": {"code": int(msg.status or 0), "description": NOBODY}}
-    return msgspec.json.decode(msg.data)
+        code = int(msg.status) if msg.status.isdecimal() else 0
+        return {"error": {"code": code, "description": NOBODY}}
+    return read_answer(msg.data)

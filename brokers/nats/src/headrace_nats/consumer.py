@@ -11,8 +11,10 @@ from msgspec import structs
 from headrace.broker import FAIR_EVERY
 from headrace.errands import Errands
 from headrace.errors import BrokerError
+from headrace.faultpoint import reach
 from headrace.job import JobState, Lease
 from headrace.outcome import Done, Ended, Outcome
+from headrace_nats.burial import bury, is_stranger
 from headrace_nats.ending import Place, is_expired, moved
 from headrace_nats.errors import QueueLost
 from headrace_nats.lean import Message
@@ -20,7 +22,7 @@ from headrace_nats.mover import Mover
 from headrace_nats.puller import Delivered, Puller
 from headrace_nats.queue import NatsQueue
 from headrace_nats.settlement import ACK, IN_PROGRESS, Settlement
-from headrace_nats.subjects import consumer_of
+from headrace_nats.subjects import Kind, consumer_of
 from headrace_nats.wire import Token, read_copy, token_of
 
 LONGEST_PULL = 0.5
@@ -133,7 +135,12 @@ class Consumer:
     async def _leases(self, found: Sequence[Delivered]) -> list[Lease]:
         """Return what may start, and do with the rest what is to be done with it."""
         await self._drop([one for one in found if not one.data])
-        leases = [self._lease(one) for one in found if one.data]
+        jobs = [one for one in found if one.data]
+        strangers = [one for one in jobs if is_stranger(one, self._queue.largest)]
+        if strangers:
+            await bury(self._queue, strangers)
+            jobs = [one for one in jobs if one not in strangers]
+        leases = [self._lease(one) for one in jobs]
         # Whoever claims next gets those of workers that are gone.
         await self._rewrite([lease for lease in leases if _is_abandoned(lease)])
         fresh = [lease for lease in leases if not _is_abandoned(lease)]
@@ -159,8 +166,24 @@ class Consumer:
         )
 
     async def _drop(self, found: Sequence[Delivered]) -> None:
-        """Let go of what only marks an end."""
+        """Let go of what only marks an end, and first of the copies that it has overruled.
+
+        Whoever wrote it may have died before that. Without it an older copy would count again.
+        """
+        for one in found:
+            await self._drop_before(one)
         await self._queue.connection.tell([Message(one.reply, ACK) for one in found])
+
+    async def _drop_before(self, mark: Delivered) -> None:
+        wish = {
+            "seq": 1,
+            "next_by_subj": self._queue.subjects.of(Kind.READY, mark.lane, mark.job_id),
+        }
+        while True:
+            [first] = await self._queue.fetch([wish])
+            if first is None or first.seq >= mark.seq:
+                return
+            await self._queue.delete([first.seq])
 
     async def _rewrite(self, leases: Sequence[Lease], due: float = 0.0) -> None:
         """Put jobs back as they were before this delivery.
@@ -176,6 +199,8 @@ class Consumer:
             place = Place(lease.priority, lease.id, token.seq)
             writes.append((lease, moved(self._queue, place, copy, due)))
         await self._queue.supersede(writes)
+        if writes:
+            reach("nats.claim.rewritten")
         # Also those that were refused: something newer is there of them.
         await self._queue.connection.tell([Message(token_of(one).reply, ACK) for one in leases])
 
@@ -197,7 +222,7 @@ class Consumer:
 
     async def _is_superseded(self, lease: Lease) -> bool:
         """Tell whether a worker that is gone had written what became of a job, but not more."""
-        [newest] = await self._queue.get([self._queue.subjects.anywhere(lease.id)])
+        [newest] = await self._queue.newest([lease.id])
         return newest is not None and newest.seq != token_of(lease).seq
 
     async def _end(self, leases: Sequence[Lease], ended: dict[str, Ended | None]) -> None:
@@ -254,7 +279,9 @@ class Consumer:
     async def _give_back_left_over(self) -> None:
         found = [one for one in self._puller.left_over() if one.data]
         try:
-            await self._rewrite([self._lease(one) for one in found])
+            largest = self._queue.largest if found else 0
+            jobs = [one for one in found if not is_stranger(one, largest)]
+            await self._rewrite([self._lease(one) for one in jobs])
         except BrokerError:
             await self._keep_back(found)
 

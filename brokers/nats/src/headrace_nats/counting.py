@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from headrace.broker import Control, QueueStats
-from headrace_nats.queue import NatsQueue
+from headrace.faultpoint import reach
+from headrace_nats.queue import NatsQueue, stored_message
 from headrace_nats.server_clock import moment_of, written
 from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, consumer_of
 
@@ -85,6 +86,7 @@ async def _pause(queue: NatsQueue, until: str | None) -> bool:
         before = await queue.api("CONSUMER.INFO", of=consumer_of(lane))
         body = {"pause_until": until} if until else None
         reply = await queue.api("CONSUMER.PAUSE", body, of=consumer_of(lane))
+        reach("nats.pause.lane")
         changed = changed or before.get("paused", False) != reply.get("paused", False)
     return changed
 
@@ -99,6 +101,7 @@ async def _purge_ready(queue: NatsQueue) -> int:
     was_paused = (await queue.api("CONSUMER.INFO", of=consumer_of(0))).get("paused", False)
     if not was_paused:
         await _pause(queue, written(await queue.latest() + PURGE_PAUSE))
+    reach("nats.purge.paused")
     try:
         return sum([await _purge_lane(queue, lane) for lane in range(queue.spec.lanes)])
     finally:
@@ -115,6 +118,6 @@ async def _purge_lane(queue: NatsQueue, lane: int) -> int:
         found = await queue.connection.collect(verb, wish)
         if not found:
             return count
-        seqs = [int((msg.headers or {})["Nats-Sequence"]) for msg in found]
+        seqs = [stored_message(msg).seq for msg in found]
         count += sum(await queue.delete(seqs))
         first = seqs[-1] + 1

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from headrace.errors import Overloaded, Rejected
+from headrace.faultpoint import reach
 from headrace.ids import is_valid_id
 from headrace.job import NewJob
 from headrace_nats.ending import Place, delayed
@@ -89,7 +90,7 @@ class Entrance:
         if not 0 <= job.priority < lanes:
             raise Rejected(job.id, f"priority {job.priority}: lanes are 0 to {lanes - 1}")
         most = self._queue.largest - HEADROOM
-        if len(job.body) + len(job.meta) > most:
+        if len(job.body) + len(job.meta) + len((job.unique or "").encode()) > most:
             raise Rejected(job.id, f"it has more than the {most} bytes that the server takes")
 
     def _remember(self, batch: str, answers: list[str | None]) -> None:
@@ -108,6 +109,7 @@ class Entrance:
         for entry, ack in zip(plain, acks, strict=True):
             stored = ack.error is None
             answers[id(entry)] = None if stored else await self._dispute(entry)
+        reach("nats.enqueue.plain")
         keyed: dict[str, list[Entry]] = {}
         for entry in entries:
             if entry.job.unique is not None:

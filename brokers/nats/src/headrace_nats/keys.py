@@ -29,13 +29,13 @@ class Keys:
     def __init__(self, queue: NatsQueue) -> None:
         self._queue = queue
 
-    async def store(self, job_id: str, copy: Copy, job: Message) -> str | None:
+    async def store(self, job_id: str, copy: Copy, *messages: Message) -> str | None:
         """Store a job together with its key.
 
         Args:
             job_id: Of the job.
             copy: What it is; it has a unique key.
-            job: Its fenced message.
+            *messages: What stores it, under a fence.
 
         Returns:
             `None`, or the id of the job that is there: of the same id, or the holder of the key.
@@ -46,7 +46,7 @@ class Keys:
         seq = 0
         for _ in range(TRIES):
             note = await self._note(job_id, copy, seq)
-            ack = await self._queue.publish_together([note, job])
+            ack = await self._queue.publish_together([note, *messages])
             if ack.error is None:
                 return None
             existing = await find(self._queue, job_id)

@@ -49,7 +49,8 @@ class LeanClient(Client):
         async def take(msg: Msg) -> None:
             headers = msg.headers or {}
             status, text = headers.get("Status", ""), headers.get("Description", "")
-            handle(Incoming(msg.subject, msg.reply, msg.data, status, text))
+            head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+            handle(Incoming(msg.subject, msg.reply, msg.data, status, text, head))
 
         driver: Any = self
         subscription: Subscription = await driver.subscribe(subject, cb=take)

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from headrace.faultpoint import reach
 from headrace.ids import is_valid_id
 from headrace.job import DeadJob
-from headrace_nats.fences import fence
+from headrace_nats.fences import fence, forgotten_after
 from headrace_nats.keys import Keys
 from headrace_nats.lean import Message
 from headrace_nats.marks import Marks
 from headrace_nats.queue import NatsQueue, Stored, stored_message
 from headrace_nats.subjects import Kind, parse
 from headrace_nats.wire import Letter, encode, read_letter
+
+GONE = 2.0
+"""Seconds for which a letter that was sent back is counted at most, if its sender dies."""
 
 PAGE = 256
 """Letters in one request."""
@@ -42,7 +46,8 @@ class Letters:
             page = await self._page(first, min(PAGE, limit - len(letters)))
             if not page:
                 break
-            letters += [_dead_job(stored) for stored in page]
+            found = (_dead_job(stored) for stored in page if stored.data)
+            letters += [letter for letter in found if letter is not None]
             first = page[-1].seq + 1
         return letters
 
@@ -62,35 +67,58 @@ class Letters:
         found = await self._queue.get(subjects)
         count = 0
         for stored in found:
-            if stored is not None:
+            if stored is not None and stored.data:
                 count += await self._send_back(stored)
         return count
 
     async def _send_back(self, stored: Stored) -> bool:
-        """Write a job anew, and take its letter away. Only who does that has sent it back."""
-        _, lane, job_id = parse(stored.subject)
+        """Write a job anew, and take its letter away: in one step, where the server can do that."""
+        place = parse(stored.subject)
+        if place is None:
+            return False
+        _, lane, job_id = place
         copy = read_letter(stored.data).copy
         anew = structs.replace(
             copy, meta=b"", attempt=0, number=copy.number + 1, deliveries=0, expires=None
         )
+        # In a lane that the queue has not nobody would look for it.
+        lane = min(lane, self._queue.spec.lanes - 1)
         subject = self._queue.subjects.of(Kind.READY, lane, job_id)
-        once = {"Nats-Msg-Id": f"{job_id}:{stored.seq}"}
         newest = fence(stored.seq, self._queue.subjects.anywhere(job_id))
-        message = Message(subject, encode(anew), newest | once)
+        if self._queue.moves_by_itself:
+            stone = Message(stored.subject, b"", forgotten_after(GONE) | newest)
+            messages = [stone, Message(subject, encode(anew))]
+        else:
+            once = {"Nats-Msg-Id": f"{job_id}:{stored.seq}"}
+            messages = [Message(subject, encode(anew), newest | once)]
         await self._marks.drop([job_id])
         if anew.unique is not None:
-            if await self._keys.store(job_id, anew, message) is not None:
+            if await self._keys.store(job_id, anew, *messages) is not None:
                 return False
         else:
-            [ack] = await self._queue.publish([message])
+            ack = await self._queue.publish_together(messages)
             if ack.error is not None:
                 return False
-        [deleted] = await self._queue.delete([stored.seq])
+        reach("nats.redrive.written")
+        return await self._take_away(stored)
+
+    async def _take_away(self, letter: Stored) -> bool:
+        """Take away what is left of a letter. Only who does that has sent its job back."""
+        [left] = await self._queue.get([letter.subject])
+        if left is None:
+            return False
+        if left.data and left.seq != letter.seq:
+            return True  # The job is dead again.
+        [deleted] = await self._queue.delete([left.seq])
         return deleted
 
 
-def _dead_job(stored: Stored) -> DeadJob:
-    _, lane, job_id = parse(stored.subject)
+def _dead_job(stored: Stored) -> DeadJob | None:
+    """Return a dead letter; `None` for what lies under a name that is no job's."""
+    place = parse(stored.subject)
+    if place is None:
+        return None
+    _, lane, job_id = place
     letter: Letter = read_letter(stored.data)
     return DeadJob(
         str(stored.seq),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from headrace.faultpoint import reach
+from headrace_nats.burial import bury, is_stranger
 from headrace_nats.errors import QueueLost
 from headrace_nats.fences import fence
 from headrace_nats.lean import Message
@@ -59,12 +61,18 @@ class Mover:
         return 0.0 if len(found) == STEP else TICK
 
     async def _sort(self, found: Sequence[Delivered]) -> None:
+        strangers = [one for one in found if is_stranger(one, self._queue.largest)]
+        if strangers:
+            await bury(self._queue, strangers)
+            found = [one for one in found if one not in strangers]
         copies = sorted(
             ((read_copy(one.data), one) for one in found), key=lambda pair: pair[0].due or 0.0
         )
         earliest = await self._queue.earliest()
         due = [(copy, one) for copy, one in copies if (copy.due or 0.0) <= earliest]
         await self._queue.publish([self._ready(one, copy) for copy, one in due])
+        if due:
+            reach("nats.move.written")
         # Also where the fence refused: then another mover was here before.
         answers = [Message(one.reply, ACK) for _, one in due]
         for copy, one in copies[len(due) :]:
@@ -76,7 +84,9 @@ class Mover:
         subjects = self._queue.subjects
         newest = fence(one.seq, subjects.anywhere(one.job_id))
         ready = subjects.of(Kind.READY, one.lane, one.job_id)
-        return Message(ready, encode(structs.replace(copy, due=None)), newest)
+        # The fence holds until the old message goes, which a dying worker may not live to see to.
+        once = {"Nats-Msg-Id": f"{one.job_id}:{one.seq}"}
+        return Message(ready, encode(structs.replace(copy, due=None)), newest | once)
 
     async def close(self) -> None:
         """Stop looking. What was taken and not sorted comes again after a lease."""

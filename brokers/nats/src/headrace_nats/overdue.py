@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import inf
 
-from nats.aio.msg import Msg
-
+from headrace.faultpoint import reach
 from headrace_nats.fences import fence
+from headrace_nats.incoming import Incoming
 from headrace_nats.lean import Message
 from headrace_nats.queue import NatsQueue, stored_message
 from headrace_nats.server_clock import moment_of
-from headrace_nats.subjects import Kind, place_of
+from headrace_nats.subjects import Kind, id_of
 
 PAGE = 256
 """Delayed jobs that are looked at in one step, at most."""
@@ -56,18 +57,19 @@ class Overdue:
             now = await self._queue.earliest()
             late = [msg for msg in page if _due(msg) + LATE < now]
             await self._queue.publish([self._anew(msg) for msg in late])
-            return HASTE if late else PAUSE
+            if late:
+                reach("nats.revive.written")
+                return HASTE
         return PAUSE
 
-    def _anew(self, msg: Msg) -> Message:
+    def _anew(self, msg: Incoming) -> Message:
         """Return a schedule as it is: the server takes heed of it again."""
-        stored, headers = stored_message(msg), msg.headers or {}
+        stored, headers = stored_message(msg), msg.headers
         kept = {name: headers[name] for name in ("Nats-Schedule", "Nats-Schedule-Target")}
-        _, job_id = place_of(stored.subject)
-        newest = fence(stored.seq, self._queue.subjects.anywhere(job_id))
+        newest = fence(stored.seq, self._queue.subjects.anywhere(id_of(stored.subject)))
         return Message(stored.subject, stored.data, kept | newest)
 
-    async def _page(self) -> list[Msg]:
+    async def _page(self) -> list[Incoming]:
         """Return the delayed jobs that follow those of the last step, none behind the last one."""
         wish = {
             "seq": self._seen + 1,
@@ -81,7 +83,15 @@ class Overdue:
         return page
 
 
-def _due(msg: Msg) -> float:
-    """Return when a job is to be brought to its lane, by the server's clock."""
-    when = (msg.headers or {}).get("Nats-Schedule", "")
-    return moment_of(when.removeprefix("@at ")) if when.startswith("@at ") else inf
+def _due(msg: Incoming) -> float:
+    """Return when a job is to be brought to its lane, by the server's clock.
+
+    What somebody else has published there is never late, if it is no schedule of ours.
+    """
+    headers = msg.headers
+    when = headers.get("Nats-Schedule", "")
+    if not when.startswith("@at ") or "Nats-Schedule-Target" not in headers:
+        return inf
+    with suppress(ValueError):
+        return moment_of(when.removeprefix("@at "))
+    return inf

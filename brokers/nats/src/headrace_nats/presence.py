@@ -5,7 +5,7 @@ from __future__ import annotations
 from headrace.job import JobInfo, JobState
 from headrace_nats.queue import NatsQueue, Stored
 from headrace_nats.subjects import Kind, parse
-from headrace_nats.wire import read_copy, read_letter, read_over
+from headrace_nats.wire import Copy, read_copy, read_letter, read_over
 
 _STATES = {Kind.READY: JobState.QUEUED, Kind.DELAYED: JobState.DELAYED}
 _RANK = (Kind.READY, Kind.DELAYED, Kind.DEAD, Kind.OVER)
@@ -13,19 +13,29 @@ _RANK = (Kind.READY, Kind.DELAYED, Kind.DEAD, Kind.OVER)
 
 
 def kind_of(stored: Stored) -> Kind:
-    """Return where a job is."""
-    return parse(stored.subject)[0]
+    """Return where a job is; what `parse` does not take is nowhere any more."""
+    place = parse(stored.subject)
+    return Kind.OVER if place is None else place[0]
 
 
 async def find(queue: NatsQueue, job_id: str) -> Stored | None:
     """Return the last that was written of a job, if it is not to be forgotten by now."""
-    [stored] = await queue.get([queue.subjects.anywhere(job_id)])
-    if stored is not None and kind_of(stored) is Kind.OVER:
-        if read_over(stored.data).until <= await queue.earliest():
-            # The server would drop it within the next seconds.
-            await queue.delete([stored.seq])
-            return None
+    [stored] = await queue.newest([job_id])
+    if stored is not None and await _is_forgotten(queue, stored):
+        # The server would drop it by itself in a while.
+        await queue.delete([stored.seq])
+        return None
     return stored
+
+
+async def _is_forgotten(queue: NatsQueue, stored: Stored) -> bool:
+    match kind_of(stored):
+        case Kind.OVER:
+            return read_over(stored.data).until <= await queue.earliest()
+        case Kind.DEAD:
+            return not stored.data
+        case _:
+            return False
 
 
 def is_live(stored: Stored | None) -> bool:
@@ -44,6 +54,13 @@ def origin_of(stored: Stored) -> str:
             return read_copy(stored.data).origin if stored.data else ""
 
 
+def is_sent_back(stored: Stored, copy: Copy) -> bool:
+    """Tell whether this is a dead letter, or what is left of it, and the copy came out of it."""
+    if kind_of(stored) is not Kind.DEAD:
+        return False
+    return not stored.data or read_letter(stored.data).copy.number < copy.number
+
+
 def told(job_id: str, found: list[Stored], earliest: float) -> JobInfo | None:
     """Return what is known of a job from all that is kept of it.
 
@@ -52,7 +69,10 @@ def told(job_id: str, found: list[Stored], earliest: float) -> JobInfo | None:
         found: What is kept.
         earliest: A moment that the server's clock has reached.
     """
-    for stored in sorted(found, key=lambda one: _RANK.index(kind_of(one)), reverse=True):
+    ours = [stored for stored in found if parse(stored.subject) is not None]
+    for stored in sorted(ours, key=lambda one: _RANK.index(kind_of(one)), reverse=True):
+        if any(is_sent_back(stored, read_copy(one.data)) for one in ours if is_live(one)):
+            continue
         info = _info(job_id, stored, earliest)
         if info is not None:
             return info
@@ -67,6 +87,8 @@ def _info(job_id: str, stored: Stored, earliest: float) -> JobInfo | None:
             return None
         return JobInfo(job_id, over.state, over.attempt, over.result)
     if kind is Kind.DEAD:
+        if not stored.data:
+            return None
         letter = read_letter(stored.data)
         result = letter.result if letter.until > earliest else None
         return JobInfo(job_id, JobState.DEAD, letter.copy.attempt, result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -19,6 +20,8 @@ from headrace_nats.incoming import Incoming
 from headrace_nats.queue import NatsQueue
 from headrace_nats.subjects import place_of
 from headrace_nats.wire import delivered
+
+logger = logging.getLogger("headrace.nats")
 
 LATE = 1.0
 """Seconds after its end at which a pull of which nothing is heard is given up."""
@@ -210,12 +213,16 @@ class Puller:
 
     def _heed(self, msg: Incoming) -> None:
         if msg.subject.startswith(self._inbox):
-            self._heed_status(int(msg.subject.rpartition(".")[2]), msg.status, msg.text)
+            number = msg.subject.rpartition(".")[2]
+            self._heed_status(number, msg.status, msg.text)
             return
-        consumer, count, seq = delivered(msg.reply)
+        delivery, place = delivered(msg.reply), place_of(msg.subject)
+        if delivery is None or place is None:
+            logger.warning("a message came that no consumer sent", extra={"subject": msg.subject})
+            return
+        (consumer, count, seq), (lane, job_id) = delivery, place
         pull = self._open.get(consumer)
         asked_at = pull.asked_at if pull is not None else self._queue.connection.now()
-        lane, job_id = place_of(msg.subject)
         self._stock.append(Delivered(lane, job_id, msg.data, msg.reply, count, seq, asked_at))
         self._came.set()
         self._arrived()
@@ -224,8 +231,8 @@ class Puller:
             if not pull.left:
                 pull.end()
 
-    def _heed_status(self, number: int, status: str, text: str) -> None:
-        pull = next((pull for pull in self._open.values() if pull.number == number), None)
+    def _heed_status(self, number: str, status: str, text: str) -> None:
+        pull = next((pull for pull in self._open.values() if str(pull.number) == number), None)
         if pull is None:
             return
         if status in (NO_MESSAGES, TIME_IS_UP):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from headrace.broker import Cancelled, Control, Held, QueueStats
+from headrace.faultpoint import reach
 from headrace.ids import is_valid_id
 from headrace.job import JobState, Lease
 from headrace.outcome import Outcome
@@ -20,11 +21,11 @@ from headrace_nats.lookups import Lookups
 from headrace_nats.marks import UNDER_WAY, Marks
 from headrace_nats.mover import Mover
 from headrace_nats.overdue import Overdue
-from headrace_nats.presence import find, is_live, origin_of
+from headrace_nats.presence import find, is_live, kind_of, origin_of
 from headrace_nats.queue import NatsQueue, Stored
 from headrace_nats.renewal import renew
 from headrace_nats.settlement import Settlement
-from headrace_nats.subjects import Kind, consumer_of, parse
+from headrace_nats.subjects import Kind, consumer_of, place_of
 from headrace_nats.wire import Over, encode, read_copy
 
 
@@ -79,14 +80,15 @@ class Service:
         if stored is None or not is_live(stored):
             return Cancelled.NOT_FOUND
         await self._marks.put(job_id, origin_of(stored))
+        reach("nats.cancel.marked")
         if await self._waits(stored) and await self._take_out(stored):
             return Cancelled.REMOVED
         return Cancelled.SIGNALLED
 
     async def _waits(self, stored: Stored) -> bool:
         """Tell whether no worker has had this copy of a job, when the wish was noted."""
-        kind, lane, _ = parse(stored.subject)
-        if kind is Kind.DELAYED:
+        lane, _ = _place(stored)
+        if kind_of(stored) is Kind.DELAYED:
             return True
         info = await self._queue.api("CONSUMER.INFO", of=consumer_of(lane))
         handed_out: int = info["delivered"]["stream_seq"]
@@ -94,7 +96,7 @@ class Service:
 
     async def _take_out(self, stored: Stored) -> bool:
         """End a job that waits. Tell whether it did."""
-        _, lane, job_id = parse(stored.subject)
+        lane, job_id = _place(stored)
         copy, ttl = read_copy(stored.data), self._queue.spec.result_ttl
         until = await self._queue.latest() + ttl
         end = Over(copy.origin, JobState.CANCELLED, copy.attempt, None, until)
@@ -103,10 +105,12 @@ class Service:
         [ack] = await self._queue.publish([Message(subject, encode(end), headers)])
         if ack.error is not None:
             return False
+        reach("nats.cancel.written")
         [deleted] = await self._queue.delete([stored.seq])
         if not deleted:
             # It came due meanwhile: whoever claims it ends it for the note.
             return False
+        reach("nats.cancel.deleted")
         await self._marks.put(job_id, copy.origin, UNDER_WAY)
         if copy.unique is not None and copy.held_for is None:
             await self._keys.release({copy.unique: job_id})
@@ -128,3 +132,9 @@ class Service:
         """Give back what nobody took."""
         await asyncio.gather(*(consumer.close() for consumer in self._consumers.values()))
         await self._mover.close()
+
+
+def _place(stored: Stored) -> tuple[int, str]:
+    place = place_of(stored.subject)
+    assert place is not None  # noqa: S101 - `find` returns nothing else
+    return place

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from headrace.errors import BrokerError, Overloaded, Rejected
+from headrace.faultpoint import reach
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
 from headrace_nats.ending import again, dead, end_of, is_expired, over
@@ -20,6 +21,13 @@ from headrace_nats.wire import Over, read_copy, token_of
 
 ACK = b"+ACK"
 IN_PROGRESS = b"+WPI"
+
+SHORT_REASON = 50
+"""Characters of a reason for which there is always room."""
+
+OUTLIVES = 2.0
+"""Leases for which the note of an end is kept at least, longer than it is told of: a copy that a
+dying worker left behind comes within one, and must find it."""
 
 HEADERS = 512
 """Bytes of a message beside what lies in it, at most."""
@@ -61,7 +69,9 @@ class Settlement:
             pairs = zip(final, messages, strict=True)
             await self._acknowledge([one.lease for one, message in pairs if message is None])
             raise
+        reach("nats.settle.written")
         await self._let_go(final, messages, counts)
+        reach("nats.settle.acknowledged")
         for index, outcome in enumerate(final):
             if not counts[index] and isinstance(outcome, Done):
                 counts[index] = await self._finish_elsewhere(outcome)
@@ -119,7 +129,9 @@ class Settlement:
         shorter = dead(self._queue.subjects, structs.replace(outcome, result=None), latest)
         if self._fits(shorter):
             return shorter
-        return dead(self._queue.subjects, structs.replace(outcome, result=None, meta=b""), latest)
+        reason = outcome.reason[:SHORT_REASON]
+        shortest = structs.replace(outcome, result=None, meta=b"", reason=reason)
+        return dead(self._queue.subjects, shortest, latest)
 
     def _fits(self, message: Message) -> bool:
         return len(message.data) + HEADERS <= self._queue.largest
@@ -135,11 +147,16 @@ class Settlement:
                 return again(self._queue, outcome, latest)
 
     def _done(self, outcome: Done, latest: float) -> Message | None:
-        lease = outcome.lease
-        if outcome.ttl <= 0 and self._queue.connection.now() < lease.deadline:
+        lease, is_told = outcome.lease, outcome.ttl > 0
+        if not is_told and _is_first(lease) and self._queue.connection.now() < lease.deadline:
             return None
-        end = end_of(lease, outcome.state, outcome.result, latest + outcome.ttl)
-        return over(self._queue.subjects, lease, end, outcome.ttl)
+        result, until = (outcome.result, latest + outcome.ttl) if is_told else (None, 0.0)
+        end = end_of(lease, outcome.state, result, until)
+        return over(self._queue.subjects, lease, end, self._kept(outcome.ttl))
+
+    def _kept(self, ttl: float) -> float:
+        """Return the seconds for which the note of an end is kept."""
+        return max(ttl, OUTLIVES * self._queue.spec.lease)
 
     # after
 
@@ -197,7 +214,7 @@ class Settlement:
         lease = outcome.lease
         token, subjects = token_of(lease), self._queue.subjects
         subject = subjects.leased(lease)
-        [stored] = await self._queue.get([subjects.anywhere(lease.id)])
+        [stored] = await self._queue.newest([lease.id])
         if stored is None or stored.subject != subject or not _is_same_copy(stored, lease):
             return False
         if outcome.ttl <= 0:
@@ -206,11 +223,12 @@ class Settlement:
         until = await self._queue.latest() + outcome.ttl
         end = Over(token.copy.origin, outcome.state, lease.attempt, outcome.result, until)
         none_yet = fence(0, subjects.of(Kind.OVER, lease.priority, lease.id))
-        note = over(subjects, lease, end, outcome.ttl, none_yet)
+        note = over(subjects, lease, end, self._kept(outcome.ttl), none_yet)
         stone = Message(subject, b"", following(stored.seq))
         ack = await self._queue.publish_together([note, stone])
         if ack.error is not None:
             return False
+        reach("nats.settle.overruled")
         await self._queue.delete([stored.seq, ack.seq])
         return True
 
@@ -234,6 +252,12 @@ def _is_same_copy(stored: Stored, lease: Lease) -> bool:
         return False
     held, copy = token_of(lease).copy, read_copy(stored.data)
     return (copy.origin, copy.number) == (held.origin, held.number)
+
+
+def _is_first(lease: Lease) -> bool:
+    """Tell whether there was no copy of the job before this one."""
+    copy = token_of(lease).copy
+    return not copy.number and not copy.deliveries
 
 
 def _is_end(outcome: Outcome) -> bool:

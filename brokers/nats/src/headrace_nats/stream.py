@@ -58,14 +58,15 @@ def stream_config(
 def spec_of(config: dict[str, Any]) -> QueueSpec | None:
     """Return the queue that a stream was made for, `None` if it was made for something else."""
     metadata: dict[str, str] = config.get("metadata") or {}
-    if "headrace.queue" not in metadata:
+    try:
+        return QueueSpec(
+            name=metadata["headrace.queue"],
+            lanes=int(metadata["headrace.lanes"]),
+            lease=float(metadata["headrace.lease"]),
+            result_ttl=float(metadata["headrace.result_ttl"]),
+        )
+    except (KeyError, ValueError):
         return None
-    return QueueSpec(
-        name=metadata["headrace.queue"],
-        lanes=int(metadata["headrace.lanes"]),
-        lease=float(metadata["headrace.lease"]),
-        result_ttl=float(metadata["headrace.result_ttl"]),
-    )
 
 
 def consumer_config(name: str, subject: str, lease: float) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from hashlib import blake2b
 
+from headrace.ids import is_valid_id
 from headrace.job import Lease
 
 
@@ -24,6 +25,12 @@ class Kind(StrEnum):
 DELAYED_COUNTER = "delayed"
 DEAD_COUNTER = "dead"
 """Consumers from which nobody reads: what is pending for them is the count."""
+
+
+TOKENS = 5
+"""Of a job's own subject: prefix, queue, kind, lane, id."""
+
+_KINDS = frozenset(Kind)
 
 
 class Subjects:
@@ -90,13 +97,25 @@ def id_of(subject: str) -> str:
     return subject.rpartition(".")[2]
 
 
-def place_of(subject: str) -> tuple[int, str]:
-    """Return the lane and the id of a job from its own subject."""
-    _, lane, job_id = subject.rsplit(".", 2)
-    return int(lane), job_id
+def place_of(subject: str) -> tuple[int, str] | None:
+    """Return the lane and the id of a job from its own subject; `None`: it is not one.
+
+    Of what came from a lane somebody else may have chosen the id.
+    """
+    tokens = subject.split(".")
+    if len(tokens) != TOKENS or not _is_lane(tokens[3]):
+        return None
+    return int(tokens[3]), tokens[4]
 
 
-def parse(subject: str) -> tuple[Kind, int, str]:
-    """Return the kind, the lane and the id of a job's own subject."""
-    _, _, kind, lane, job_id = subject.split(".")
-    return Kind(kind), int(lane), job_id
+def parse(subject: str) -> tuple[Kind, int, str] | None:
+    """Return the kind, the lane and the id of a job's own subject; `None`: it is not one."""
+    place = place_of(subject)
+    kind = subject.split(".")[2] if place is not None else ""
+    if place is None or kind not in _KINDS or not is_valid_id(place[1]):
+        return None
+    return Kind(kind), *place
+
+
+def _is_lane(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 2

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from contextlib import suppress
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
-from msgspec import DecodeError, Struct
+from msgspec import Meta, Struct
 
+from headrace.codec import UNREADABLE
+from headrace.durations import LONGEST
+from headrace.errors import OutcomeUnknown
+from headrace.ids import is_valid_id
 from headrace.job import JobState, Lease
+
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]
+Moment: TypeAlias = Annotated[float, Meta(ge=0, le=1e11)]
+"""Seconds since the epoch: what lies beyond can neither be written nor be waited for."""
 
 
 class Copy(Struct, frozen=True, array_like=True, gc=False):
@@ -31,13 +40,13 @@ class Copy(Struct, frozen=True, array_like=True, gc=False):
     origin: str
     body: bytes
     meta: bytes = b""
-    attempt: int = 0
-    number: int = 0
-    deliveries: int = 0
+    attempt: Count = 0
+    number: Count = 0
+    deliveries: Count = 0
     unique: str | None = None
-    held_for: float | None = None
-    expires: float | None = None
-    due: float | None = None
+    held_for: Annotated[float, Meta(ge=0, le=LONGEST)] | None = None
+    expires: Moment | None = None
+    due: Moment | None = None
 
 
 class Over(Struct, frozen=True, array_like=True, gc=False):
@@ -53,7 +62,7 @@ class Over(Struct, frozen=True, array_like=True, gc=False):
 
     origin: str
     state: JobState
-    attempt: int
+    attempt: Count
     result: bytes | None
     until: float
 
@@ -71,7 +80,7 @@ class Letter(Struct, frozen=True, array_like=True, gc=False):
 
     copy: Copy
     reason: str
-    deliveries: int
+    deliveries: Count
     result: bytes | None
     until: float
 
@@ -145,6 +154,9 @@ _letter = msgspec.msgpack.Decoder(Letter).decode
 _key = msgspec.msgpack.Decoder(Key).decode
 _mark = msgspec.msgpack.Decoder(Mark).decode
 _ack = msgspec.json.Decoder(PubAck).decode
+_answer = msgspec.json.Decoder(dict[str, Any]).decode
+
+UNREADABLE_ANSWER = "the answer cannot be read"
 
 
 def encode(note: Note) -> bytes:
@@ -157,47 +169,63 @@ def encode(note: Note) -> bytes:
 
 def read_copy(data: bytes) -> Copy:
     """Read a message of a job; one that is none goes, as no task can read it, to the dead."""
-    try:
+    with suppress(*UNREADABLE):
         return _copy(data)
-    except DecodeError:
-        return Copy("", data)
+    return Copy("", data)
 
 
 def read_over(data: bytes) -> Over:
     """Read how a job ended; what is no such note is forgotten already."""
-    try:
+    with suppress(*UNREADABLE):
         return _over(data)
-    except DecodeError:
-        return Over("", JobState.CANCELLED, 0, None, 0.0)
+    return Over("", JobState.CANCELLED, 0, None, 0.0)
 
 
 def read_letter(data: bytes) -> Letter:
     """Read a dead letter; what is none is its body."""
-    try:
+    with suppress(*UNREADABLE):
         return _letter(data)
-    except DecodeError:
-        return Letter(Copy("", data), "not a dead letter", 0, None, 0.0)
+    return Letter(Copy("", data), "not a dead letter", 0, None, 0.0)
 
 
 def read_key(data: bytes) -> Key:
     """Read who holds a unique key; of what is no such note, nobody any more."""
-    try:
-        return _key(data)
-    except DecodeError:
-        return Key("", 0.0)
+    with suppress(*UNREADABLE):
+        key = _key(data)
+        if is_valid_id(key.holder):
+            return key
+    return Key("", 0.0)
 
 
 def read_mark(data: bytes) -> Mark:
     """Read a wish to cancel; what is none means no job of ours."""
-    try:
+    with suppress(*UNREADABLE):
         return _mark(data)
-    except DecodeError:
-        return Mark("")
+    return Mark("")
 
 
 def read_ack(data: bytes) -> PubAck:
-    """Read the answer to a publication."""
-    return _ack(data)
+    """Read the answer to a publication.
+
+    Raises:
+        OutcomeUnknown: It is none.
+    """
+    try:
+        return _ack(data)
+    except UNREADABLE as error:
+        raise OutcomeUnknown(UNREADABLE_ANSWER) from error
+
+
+def read_answer(data: bytes) -> dict[str, Any]:
+    """Read what the JetStream API answers.
+
+    Raises:
+        OutcomeUnknown: It cannot be read.
+    """
+    try:
+        return _answer(data)
+    except UNREADABLE as error:
+        raise OutcomeUnknown(UNREADABLE_ANSWER) from error
 
 
 def token_of(lease: Lease) -> Token:
@@ -207,12 +235,19 @@ def token_of(lease: Lease) -> Token:
     return token
 
 
-def delivered(reply: str) -> tuple[str, int, int]:
+def delivered(reply: str) -> tuple[str, int, int] | None:
     """Read the address for acknowledgements: whose it is, how often it was delivered, its number.
+
+    `None`: it is no such address, so no consumer has sent the message.
 
     It is `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>…` of nine tokens, on some servers
     with a domain (`_` if there is none) and an account before the stream.
     """
     tokens = reply.split(".")
     first = 3 if len(tokens) < 11 else 5
-    return tokens[first], int(tokens[first + 1]), int(tokens[first + 2])
+    if len(tokens) < 9 or tokens[:2] != ["$JS", "ACK"]:
+        return None
+    try:
+        return tokens[first], int(tokens[first + 1]), int(tokens[first + 2])
+    except ValueError:
+        return None

@@ -43,6 +43,8 @@ from headrace_redis.wire import (
     pack_jobs,
     pack_outcomes,
     pack_renewals,
+    spec_from,
+    text_of,
     token_of,
 )
 
@@ -184,14 +186,12 @@ class RedisBroker:
     async def queues(self) -> list[QueueSpec]:
         """Tell which queues there are; see `Broker.queues`."""
         server, prefix = self._connected(), self._address.prefix
-        names = sorted(name.decode() for name in await server.command("SMEMBERS", queues(prefix)))
         specs: list[QueueSpec] = []
-        for name in names:
-            key = config(queue_prefix(prefix, name))
-            lanes, lease, ttl = await server.command("HMGET", key, "lanes", "lease", "ttl")
-            if lanes is not None:
-                seconds = {"lease": int(lease) / 1000, "result_ttl": int(ttl) / 1000}
-                specs.append(QueueSpec(name=name, lanes=int(lanes), **seconds))
+        for name in sorted(await server.command("SMEMBERS", queues(prefix))):
+            key = config(queue_prefix(prefix, text_of(name)))
+            spec = spec_from(name, await server.command("HMGET", key, "lanes", "lease", "ttl"))
+            if spec is not None:
+                specs.append(spec)
         return specs
 
     def _connected(self) -> Server:
@@ -275,10 +275,9 @@ class RedisBroker:
         return counts
 
     def _forget(self, lease: Lease) -> None:
-        token = token_of(lease)
-        consumer = self._consumers.get((lease.queue, token.consumer))
+        consumer = self._consumers.get((lease.queue, token_of(lease).consumer))
         if consumer is not None:
-            consumer.forget(token.place)
+            consumer.forget(lease)
 
     async def cancel(self, queue: str, ids: Sequence[str]) -> list[Cancelled]:
         """Take jobs back; see `Broker.cancel`."""

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from headrace.broker import FAIR_EVERY
 from headrace.clock import Clock
 from headrace.errands import Errands
-from headrace.errors import OutcomeUnknown
+from headrace.errors import BrokerError, OutcomeUnknown
 from headrace.job import Lease
 from headrace_redis.doorbell import Doorbell
 from headrace_redis.queue import RedisQueue
-from headrace_redis.scripts import ADOPT, CLAIM
+from headrace_redis.scripts import ADOPT, BURY, CLAIM
 from headrace_redis.wire import (
     Place,
-    lease_from,
     leases_from,
     milliseconds,
     pack_places,
+    text_of,
     token_of,
 )
+
+logger = logging.getLogger("headrace.redis")
 
 LONGEST_READ = 1.0
 """Seconds for which one blocking read waits at most: how long closing can take."""
@@ -125,28 +129,45 @@ class Consumer:
         except OutcomeUnknown:
             self._doubt()
             raise
-        leases = leases_from(reply, self._queue.spec.name, self._name, deadline)
+        return await self._take(reply, deadline), sweep / 1000
+
+    async def _take(self, reply: list[Any], deadline: float) -> list[Lease]:
+        leases, strangers = leases_from(reply, self._queue.spec.name, self._name, deadline)
         for lease in leases:
             self._held[token_of(lease).place] = lease
-        return leases, sweep / 1000
+        if strangers:
+            await self._bury(strangers)
+        return leases
+
+    async def _bury(self, places: list[Place]) -> None:
+        """Make dead letters of entries that are no jobs. If that fails they come once more."""
+        with suppress(BrokerError):
+            for job_id, entry in await self._queue.run(BURY, pack_places(places)):
+                logger.error(
+                    "an entry is no job, it is among the dead letters",
+                    extra={
+                        "queue": self._queue.spec.name,
+                        "job_id": text_of(job_id),
+                        "entry": text_of(entry),
+                    },
+                )
 
     async def _read(self, seconds: float) -> Lease | None:
         async with self._turn:
             self._reading = True
         deadline = self._clock.monotonic() + self._queue.spec.lease
         try:
-            found = await self._queue.read(self._name, seconds)
+            reply = await self._queue.read(self._name, seconds)
         except OutcomeUnknown:
             self._doubt()
             raise
         finally:
             self._reading = False
-        if found is None:
-            return None
-        lane, entry, fields = found
-        lease = lease_from(self._queue.spec.name, self._name, deadline, lane, entry, fields, 1)
-        self._held[lane, entry] = lease
-        return lease
+        leases = await self._take(reply, deadline)
+        if len(leases) > 1:
+            # Where several lanes have jobs already, each of them gives one.
+            self._give_back(leases[1:])
+        return leases[0] if leases else None
 
     def _first_lane(self) -> int:
         """Begin at lane 0, but every so often at each of the others in turn."""
@@ -165,9 +186,12 @@ class Consumer:
         self._held = {place: held for place, held in self._held.items() if held.deadline > old}
         return list(self._held)
 
-    def forget(self, place: Place) -> None:
-        """Say that a lease is settled or lost."""
-        self._held.pop(place, None)
+    def forget(self, lease: Lease) -> None:
+        """Say that a lease is settled or lost. A later one of the same entry is kept."""
+        place = token_of(lease).place
+        held = self._held.get(place)
+        if held is not None and held.deliveries == lease.deliveries:
+            del self._held[place]
 
     async def close(self) -> None:
         """Wait for what is under way, and give back what nobody took."""

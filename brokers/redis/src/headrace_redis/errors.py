@@ -52,24 +52,31 @@ _NEVER_SENT = re.compile(
     r"connecting to|No connection available|max number of clients|Too many connections"
 )
 
+_CLOSED = re.compile(r"the handler is closed")
+"""What uvloop says to who writes on a connection that was just cut, before anything is sent."""
+
 
 @contextmanager
 def mapped() -> Generator[None]:
     """Let only Headrace's errors out."""
     try:
         yield
-    except driver.RedisError as error:
+    except (driver.RedisError, driver.RedisClusterException) as error:
         raise translate(error) from error
     except (OSError, EOFError) as error:
         raise OutcomeUnknown(_text(error)) from error
+    except RuntimeError as error:
+        if not _CLOSED.search(str(error)):
+            raise
+        raise Unavailable(_text(error)) from error
 
 
-def translate(error: driver.RedisError) -> BrokerError:
+def translate(error: driver.RedisError | driver.RedisClusterException) -> BrokerError:
     """Return what an error of the driver means."""
     return _kind(error)(_text(error))
 
 
-def _kind(error: driver.RedisError) -> type[BrokerError]:
+def _kind(error: Exception) -> type[BrokerError]:
     if isinstance(error, driver.ResponseError):
         return _by_code(error)
     if isinstance(error, _AUTH):
@@ -92,7 +99,7 @@ def _by_code(error: driver.ResponseError) -> type[BrokerError]:
     return _KINDS[code[1]] if code else _by_class(error)
 
 
-def _by_class(error: driver.RedisError) -> type[BrokerError]:
+def _by_class(error: Exception) -> type[BrokerError]:
     temporary = (
         driver.ReadOnlyError,
         driver.ClusterError,

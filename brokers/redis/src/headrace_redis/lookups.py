@@ -21,7 +21,7 @@ from headrace_redis.keys import channel
 from headrace_redis.queue import RedisQueue
 from headrace_redis.scripts import LOOKUP
 from headrace_redis.server import subscriber
-from headrace_redis.wire import info_from, pack
+from headrace_redis.wire import info_from, pack, text_of
 
 logger = logging.getLogger("headrace.redis")
 
@@ -154,7 +154,7 @@ class Lookups:
         if message["type"] == "subscribe":
             self._subscribed.set()
         elif message["type"] == "message":
-            for event in self._waiting.get(message["data"].decode(), ()):
+            for event in self._waiting.get(text_of(message["data"]), ()):
                 event.set()
 
     async def close(self) -> None:

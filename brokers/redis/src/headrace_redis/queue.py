@@ -13,7 +13,7 @@ from headrace_redis.errors import QueueLost
 from headrace_redis.keys import GROUP, lane, queue_prefix, queues
 from headrace_redis.scripts import DECLARE, RENEW, Script
 from headrace_redis.server import Server
-from headrace_redis.wire import milliseconds
+from headrace_redis.wire import milliseconds, text_of
 
 logger = logging.getLogger("headrace.redis")
 
@@ -48,11 +48,12 @@ class RedisQueue:
         wanted = [str(spec.lanes), str(milliseconds(spec.lease)), "1" if self._track else "0"]
         keep = milliseconds(spec.result_ttl)
         reply = await self._server.run(DECLARE, self.prefix, *wanted, keep)
-        held = [value.decode() for value in reply[:3]]
+        held = [text_of(value or b"") for value in reply[:3]]
         if held != wanted:
             lanes, lease, track = held
+            seconds = int(lease) / 1000 if lease.isdecimal() else lease
             message = (
-                f"queue {spec.name!r} exists with lease={int(lease) / 1000} lanes={lanes} "
+                f"queue {spec.name!r} exists with lease={seconds} lanes={lanes} "
                 f"track={'yes' if track == '1' else 'no'}, not lease={spec.lease} "
                 f"lanes={spec.lanes} track={'yes' if self._track else 'no'}: its users must agree"
             )
@@ -81,11 +82,12 @@ class RedisQueue:
             await self.restore(error)
             return await self._server.renew(RENEW, self.prefix, *args)
 
-    async def read(self, consumer: str, seconds: float) -> tuple[int, str, list[bytes]] | None:
+    async def read(self, consumer: str, seconds: float) -> list[Any]:
         """Wait for a job that comes to any lane. Never cancel it: the job would be lost.
 
         Returns:
-            Its lane, its entry and its fields; `None` when the time is up.
+            As `claim.lua`: lane, jobs, lane, jobs and so on, where several lanes had one already;
+            nothing when the time is up.
         """
         streams = [lane(self.prefix, number) for number in range(self.spec.lanes)]
         block = max(1, int(seconds * 1000))
@@ -94,11 +96,11 @@ class RedisQueue:
             reply = await self._server.read(*command, *streams, *[">"] * len(streams))
         except QueueLost as error:
             await self.restore(error)
-            return None
-        if not reply:
-            return None
-        stream, [[entry, fields]] = reply[0]
-        return streams.index(stream.decode()), entry.decode(), fields
+            return []
+        told: list[Any] = []
+        for stream, jobs in reply or ():
+            told += [streams.index(stream.decode()), jobs]
+        return told
 
     async def restore(self, error: QueueLost) -> None:
         """Declare the queue again after somebody took it away.

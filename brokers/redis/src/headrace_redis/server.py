@@ -14,6 +14,7 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
+from headrace.faultpoint import reach
 from headrace_redis.address import Address, Kind
 from headrace_redis.connections import Connections
 from headrace_redis.errors import mapped
@@ -90,10 +91,13 @@ class Server:
 async def _evaluate(
     client: Client, script: Script, queue: str, args: tuple[bytes | str | float, ...]
 ) -> Any:
+    reach(script.before)
     try:
-        return await client.execute_command("EVALSHA", script.digest, 1, queue, *args)
+        reply = await client.execute_command("EVALSHA", script.digest, 1, queue, *args)
     except NoScriptError:
-        return await client.execute_command("EVAL", script.text, 1, queue, *args)
+        reply = await client.execute_command("EVAL", script.text, 1, queue, *args)
+    reach(script.after)
+    return reply
 
 
 def subscriber(address: Address) -> Client:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
 
+from headrace.broker import QueueSpec
+from headrace.ids import is_valid_id
 from headrace.job import DeadJob, JobInfo, JobState, Lease, NewJob
 from headrace.outcome import Dead, Done, Outcome, Release
 
@@ -18,6 +20,9 @@ Place: TypeAlias = tuple[int, str]
 pack = msgspec.msgpack.Encoder().encode
 """Many jobs become one argument: the server's cmsgpack unpacks them faster than we could pack
 each into arguments of its own."""
+
+
+MOST_ATTEMPTS = (1 << 31) - 1
 
 
 class Token(Struct, frozen=True, gc=False):
@@ -76,24 +81,46 @@ def _job(job: NewJob) -> tuple[object, ...]:
     )
 
 
+def text_of(data: bytes) -> str:
+    """Return a text of ours; of what somebody else has written, at least something readable."""
+    return data.decode(errors="backslashreplace")
+
+
 def existing(reply: Sequence[Any], number: int) -> list[str | None]:
     """Return the answer to `enqueue` of so many jobs."""
     answers: list[str | None] = [None] * number
     for index, holder in zip(reply[::2], reply[1::2], strict=True):
-        answers[index] = holder.decode()
+        answers[index] = text_of(holder)
     return answers
+
+
+def spec_from(name: bytes, settings: Sequence[bytes | None]) -> QueueSpec | None:
+    """Return a queue from its name and its lanes, lease and ttl; `None`: it is none of ours."""
+    try:
+        lanes, lease, ttl = (int(value or b"") for value in settings)
+        return QueueSpec(name=name.decode(), lanes=lanes, lease=lease / 1000, result_ttl=ttl / 1000)
+    except (ValueError, OverflowError):
+        return None
 
 
 # leases
 
 
-def leases_from(reply: Sequence[Any], queue: str, consumer: str, deadline: float) -> list[Lease]:
-    """Return the leases that `claim.lua` handed out."""
-    return [
-        lease_from(queue, consumer, deadline, lane, entry.decode(), fields, *deliveries)
-        for lane, jobs in zip(reply[::2], reply[1::2], strict=True)
-        for entry, fields, *deliveries in jobs
-    ]
+def leases_from(
+    reply: Sequence[Any], queue: str, consumer: str, deadline: float
+) -> tuple[list[Lease], list[Place]]:
+    """Return the leases that `claim.lua` handed out, and the places of entries that are no jobs."""
+    leases: list[Lease] = []
+    strangers: list[Place] = []
+    for lane, jobs in zip(reply[::2], reply[1::2], strict=True):
+        for entry, fields, *deliveries in jobs:
+            place = lane, entry.decode()
+            lease = lease_from(queue, consumer, deadline, *place, fields, *deliveries)
+            if lease is None:
+                strangers.append(place)
+            else:
+                leases.append(lease)
+    return leases, strangers
 
 
 def lease_from(
@@ -104,18 +131,24 @@ def lease_from(
     entry: str,
     fields: Sequence[bytes],
     deliveries: int = 1,
-) -> Lease:
-    """Return a lease on a stream entry."""
+) -> Lease | None:
+    """Return a lease on a stream entry; `None`: it is no job of ours."""
     attempt, meta = 0, b""
     unique: str | None = None
-    if len(fields) > 4:
-        more = dict(zip(fields[4::2], fields[5::2], strict=True))
-        attempt, meta = int(more.get(b"a", 0)), more.get(b"m", b"")
-        if b"u" in more and b"f" not in more:
-            unique = more[b"u"].decode()
+    if len(fields) < 4 or fields[0] != b"i" or fields[2] != b"b":
+        return None
+    try:
+        job_id = fields[1].decode()
+        if len(fields) > 4:
+            more = dict(zip(fields[4::2], fields[5::2], strict=True))
+            attempt, meta, unique = _attempt(more), more.get(b"m", b""), _unique(more)
+    except ValueError:
+        return None
+    if not is_valid_id(job_id):
+        return None
     return Lease(
         queue,
-        fields[1].decode(),
+        job_id,
         fields[3],
         meta,
         lane,
@@ -125,6 +158,17 @@ def lease_from(
         deadline,
         Token(lane, entry, consumer, unique),
     )
+
+
+def _attempt(more: Mapping[bytes, bytes]) -> int:
+    attempt = int(more.get(b"a", 0))
+    if not 0 <= attempt <= MOST_ATTEMPTS:
+        raise ValueError(attempt)
+    return attempt
+
+
+def _unique(more: Mapping[bytes, bytes]) -> str | None:
+    return more[b"u"].decode() if b"u" in more and b"f" not in more else None
 
 
 def _fencing(entry: str, deliveries: int) -> int:
@@ -146,7 +190,7 @@ def pack_renewals(leases: Iterable[Lease]) -> bytes:
 
 
 def pack_places(places: Iterable[Place]) -> bytes:
-    """Return places as `adopt.lua` takes them."""
+    """Return places as `adopt.lua` and `bury.lua` take them."""
     return pack([f"{lane}:{entry}" for lane, entry in places])
 
 
@@ -183,11 +227,16 @@ def _result(outcome: Done | Dead) -> Raw | bool:
 
 
 def info_from(job_id: str, reply: bytes | None) -> JobInfo | None:
-    """Return what `lookup.lua` tells of one job."""
+    """Return what `lookup.lua` tells of one job; what cannot be read tells nothing."""
     if reply is None:
         return None
-    state, attempt, *result = reply.split(b"|", 2)
-    return JobInfo(job_id, JobState(state.decode()), int(attempt), result[0] if result else None)
+    state, _, rest = reply.partition(b"|")
+    attempt, *result = rest.split(b"|", 1)
+    try:
+        known, failures = JobState(state.decode()), int(attempt)
+    except ValueError:
+        return None
+    return JobInfo(job_id, known, failures, result[0] if result else None)
 
 
 def letter_from(row: Sequence[Any]) -> DeadJob:
@@ -195,12 +244,12 @@ def letter_from(row: Sequence[Any]) -> DeadJob:
     number, lane, fields, meta, attempt, deliveries, reason, died_at = row
     return DeadJob(
         number.decode(),
-        fields[1].decode(),
+        text_of(fields[1]),
         fields[3],
         meta,
         int(lane),
         attempt,
         deliveries,
-        reason.decode(),
+        text_of(reason),
         died_at / 1000,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from headrace.durations import LONGEST
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Done, Ended, Outcome, Release, Reschedule
 from headrace.testing.conformance.lab import Chapter, Lab, cancel_after, job
@@ -40,6 +41,17 @@ class SettleChapter(Chapter):
         assert await lab.state(job_id) is JobState.SUCCEEDED
         await lab.advance(lab.rig.lease * 2)
         await lab.gone(job_id)
+
+    async def test_the_longest_times_are_taken(self, lab: Lab) -> None:
+        kept, again = (
+            await lab.put(),
+            await lab.put(expires=LONGEST, unique="u", unique_for=LONGEST),
+        )
+        leases = {lease.id: lease for lease in await lab.claim(2)}
+        done, later = Done(leases[kept], b"", LONGEST), Reschedule(leases[again], LONGEST, 1, b"")
+        assert await lab.settle(done, later) == [True, True]
+        assert await lab.state(kept) is JobState.SUCCEEDED
+        assert await lab.state(again) is JobState.DELAYED
 
     async def test_without_a_time_nothing_is_kept(self, lab: Lab) -> None:
         job_id = await lab.put()

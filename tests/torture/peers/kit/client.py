@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import time
+from asyncio import sleep  # by the plan
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from itertools import count
@@ -58,7 +59,7 @@ class Client:
         began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for job in plan:
-                await asyncio.sleep(max(0.0, began + job["at"] - time.monotonic()))
+                await sleep(max(0.0, began + job["at"] - time.monotonic()))
                 group.create_task(
                     self._enqueue(job["id"], job["task"], job["arguments"], job["delay"])
                 )
@@ -81,7 +82,7 @@ class Client:
         """Enqueue a job each second until cancelled: some workers recover others as they read."""
         for number in count():
             await self._enqueue(f"tick-{number}", "work", [0.0, 0], 0.0)
-            await asyncio.sleep(TICK)
+            await sleep(TICK)
 
     async def wait(self, seconds: float) -> Answers:
         """Wait until all is over that was accepted so far.
@@ -93,7 +94,7 @@ class Client:
         end = time.monotonic() + seconds
         left = set(self._accepted)
         while left and time.monotonic() < end:
-            await asyncio.sleep(PAUSE)
+            await sleep(PAUSE)
             found |= await self._settled(sorted(left))
             left -= found.keys()
         return found

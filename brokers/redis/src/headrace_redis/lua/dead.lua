@@ -5,7 +5,7 @@ local rows = call('ZRANGEBYSCORE', GRAVES, '(' .. ARGV[1], '+inf', 'WITHSCORES',
 for n = 1, #rows, 2 do
   local packed = call('HGET', LETTERS, rows[n])
   if packed then
-    letters[#letters + 1] = { rows[n + 1], unpack(cmsgpack.unpack(packed)) }
+    letters[#letters + 1] = { rows[n + 1], unpack(letter_in(rows[n], packed), 1, 7) }
   end
 end
 return letters

@@ -12,12 +12,16 @@ end
 
 local function delayed(id)
   local packed = call('HGET', BODIES, id)
-  return packed and 'delayed|' .. (field(cmsgpack.unpack(packed)[2], 'a') or '0')
+  if not packed then
+    return false
+  end
+  local _, fields = job_in(id, packed)
+  return 'delayed|' .. (field(fields, 'a') or '0')
 end
 
 local function dead(id)
   local packed = call('HGET', LETTERS, id)
-  return packed and 'dead|' .. cmsgpack.unpack(packed)[4]
+  return packed and 'dead|' .. letter_in(id, packed)[4]
 end
 
 local function live(id)
@@ -47,7 +51,10 @@ end
 
 local answers = {}
 for number, id in ipairs(cmsgpack.unpack(ARGV[1])) do
-  local final = call('GET', RESULT .. id)
+  local final = redis.pcall('GET', RESULT .. id)
+  if type(final) == 'table' then
+    final = false
+  end
   local waits = not final and live(id)
   answers[number] = final or waits or dead(id) or (not tracked and 'queued|0')
   if ARGV[2] ~= '' and (waits or (not tracked and not final)) then

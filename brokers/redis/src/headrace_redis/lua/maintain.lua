@@ -1,8 +1,9 @@
 -- One step of housekeeping by one elected worker. ARGV: worker, ms of its term, ms of a tick.
 -- Returns: ms until it wants to be called again.
 local term = call('HMGET', HOUSE, 'elected', 'term', 'collect')
-if term[1] ~= ARGV[1] and tonumber(term[2] or 0) > now then
-  return term[2] - now
+local over_at = number_in(term[2])
+if term[1] ~= ARGV[1] and over_at > now and over_at <= now + ARGV[2] then
+  return over_at - now
 end
 redis.pcall('HSET', HOUSE, 'elected', ARGV[1], 'term', now + ARGV[2])
 
@@ -35,7 +36,8 @@ local promoted = promote(500)
 if call('EXISTS', CANCELS) == 1 then
   end_cancelled()
 end
-if now >= tonumber(term[3] or 0) then
+local due_at = number_in(term[3])
+if not (due_at > now and due_at <= now + 60000) then
   collect()
 end
 if promoted == 500 then

@@ -37,6 +37,64 @@ local function key_of(fields)
   return #fields > 4 and not field(fields, 'f') and field(fields, 'u')
 end
 
+-- Returns a number that was written down; 0 for what is none.
+local function number_in(text)
+  return tonumber(text or 0) or 0
+end
+
+-- What somebody else has written where jobs are kept stops nobody.
+local function is_lane(lane)
+  return type(lane) == 'number' and lane >= 0 and lane < lanes and lane % 1 == 0
+end
+
+local function is_job(fields, id)
+  if type(fields) ~= 'table' or #fields < 4 or #fields > 32 or #fields % 2 == 1 then
+    return false
+  end
+  for _, value in ipairs(fields) do
+    if type(value) ~= 'string' and type(value) ~= 'number' then
+      return false
+    end
+  end
+  return fields[1] == 'i' and fields[2] == id and fields[3] == 'b' and type(fields[4]) == 'string'
+end
+
+-- Returns the lane and the fields of a delayed job; what is none is the body of one that no task
+-- can read, and goes to the dead letters with it.
+local function job_in(id, packed)
+  local fine, job = pcall(cmsgpack.unpack, packed)
+  if fine and type(job) == 'table' and is_lane(job[1]) and is_job(job[2], id) then
+    return job[1], job[2]
+  end
+  return 0, { 'i', id, 'b', packed }
+end
+
+-- Returns a dead letter; what is none is the body of one.
+local function letter_in(id, packed)
+  local fine, letter = pcall(cmsgpack.unpack, packed)
+  if fine and type(letter) == 'table' and is_lane(letter[1]) and is_job(letter[2], id) then
+    local types = ''
+    for n = 3, 7 do
+      types = types .. string.sub(type(letter[n]), 1, 1)
+    end
+    if types == 'snnsn' then
+      return letter
+    end
+  end
+  return { 0, { 'i', id, 'b', packed }, '', 0, 0, 'not a dead letter', now }
+end
+
+-- Keeps a dead letter behind all others, whatever lies where they are counted.
+local function bury(id, letter)
+  local number = redis.pcall('HINCRBY', HOUSE, 'letters', 1)
+  if type(number) ~= 'number' then
+    number = number_in(call('ZRANGE', GRAVES, -1, -1, 'WITHSCORES')[2]) + 1
+    redis.pcall('HSET', HOUSE, 'letters', number)
+  end
+  call('ZADD', GRAVES, number, id)
+  call('HSET', LETTERS, id, cmsgpack.pack(letter))
+end
+
 -- The index: where a job waits. In many small hashes, because the server packs those tightly. The
 -- tail of an id is in the name of its hash, the rest is its field.
 local function indexed(verb, id, ...)
@@ -49,9 +107,14 @@ local function track(id, place)
   end
 end
 
--- Returns the lane and the entry that a place in the index names.
+-- Returns the lane and the entry that a place in the index names; one that is never there for what
+-- names none.
 local function entry_at(place)
-  return string.match(place, '(%d+):(.+)')
+  local lane, moment, number = string.match(place, '^(%d+):(%d+)%-(%d+)$')
+  if not lane or #lane > 2 or #moment > 19 or #number > 19 then
+    return '0', '0-0'
+  end
+  return lane, moment .. '-' .. number
 end
 
 local is_marked, is_waited
@@ -69,6 +132,9 @@ local function cancelled(id)
   return any_cancelled() and call('ZSCORE', CANCELS, id)
 end
 
+-- What all channels of clients begin with.
+local OVER = string.match(KEYS[1], '^[^:]*') .. ':over:'
+
 -- Wakes those who wait for the end of a job.
 local function tell(id)
   if is_waited == nil then
@@ -78,7 +144,10 @@ local function tell(id)
   if channels then
     call('HDEL', WAITERS, id)
     for channel in string.gmatch(channels, '%S+') do
-      call('PUBLISH', channel, id)
+      -- Somebody else may have written others there, which this user may not use.
+      if string.sub(channel, 1, #OVER) == OVER then
+        call('PUBLISH', channel, id)
+      end
     end
   end
 end
@@ -144,8 +213,8 @@ local function row_of(lane, entry)
 end
 
 local function expired(fields)
-  local moment = #fields > 4 and field(fields, 'e')
-  return moment and tonumber(moment) <= now
+  local moment = #fields > 4 and tonumber(field(fields, 'e') or nil)
+  return moment and moment <= now
 end
 
 -- Ends a job that may not start, and tells whether it did so.
@@ -176,7 +245,7 @@ local function unpostpone(id)
   call('ZREM', DELAYED, id)
   call('HDEL', BODIES, id)
   if packed then
-    return unpack(cmsgpack.unpack(packed))
+    return job_in(id, packed)
   end
 end
 
@@ -186,7 +255,7 @@ local function promote(limit)
   for number, id in ipairs(due) do
     local packed = call('HGET', BODIES, id)
     if packed then
-      local lane, fields = unpack(cmsgpack.unpack(packed))
+      local lane, fields = job_in(id, packed)
       if expired(fields) then
         call('ZREM', DELAYED, id)
         over_as(fields, 'expired')

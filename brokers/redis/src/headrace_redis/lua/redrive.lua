@@ -23,7 +23,7 @@ end
 local count = 0
 for _, id in ipairs(cmsgpack.unpack(ARGV[1])) do
   local packed = call('HGET', LETTERS, id)
-  local letter = packed and cmsgpack.unpack(packed)
+  local letter = packed and letter_in(id, packed)
   if letter and is_free(letter[2]) then
     call('ZREM', GRAVES, id)
     call('HDEL', LETTERS, id)

@@ -74,9 +74,7 @@ end
 
 function holders.dead(outcome, lane, fields)
   local _, _, _, id, unique, _, deliveries, attempt, meta, reason, keep, result = unpack(outcome)
-  local number = call('HINCRBY', HOUSE, 'letters', 1)
-  call('ZADD', GRAVES, number, id)
-  call('HSET', LETTERS, id, cmsgpack.pack({ lane, fields, meta, attempt, deliveries, reason, now }))
+  bury(id, { lane, fields, meta, attempt, deliveries, reason, now })
   over(id, unique, keep, 'dead', attempt, result)
 end
 
