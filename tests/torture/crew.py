@@ -52,6 +52,7 @@ class Crew:
         way: Makes a way to the broker.
         logs: Where their logs go.
         ledger: Where it is written down what is done to them.
+        start: Starts a process.
 
     Attributes:
         hands: Those that were not seen to have ended.
@@ -65,6 +66,7 @@ class Crew:
         way: Callable[[], Proxy],
         logs: Path,
         ledger: Ledger,
+        start: type[subprocess.Popen[bytes]] = subprocess.Popen,
     ) -> None:
         self._size = size
         self._command = command
@@ -72,6 +74,7 @@ class Crew:
         self._way = way
         self._logs = logs
         self._ledger = ledger
+        self._popen = start
         self._count = 0
         self._filling = asyncio.Lock()
         self.hands: list[Hand] = []
@@ -95,7 +98,7 @@ class Crew:
         self._count += 1
         with (self._logs / f"worker-{self._count}.log").open("wb") as log:
             environment = {**os.environ, **self._environment(url)}
-            return subprocess.Popen(self._command, env=environment, stdout=log, stderr=log)
+            return self._popen(self._command, env=environment, stdout=log, stderr=log)
 
     def _note_end(self, hand: Hand) -> None:
         code = hand.process.wait()
