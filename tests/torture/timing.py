@@ -64,7 +64,10 @@ def late(run: Run, promise: Promise) -> list[str]:
 
 
 def retries(run: Run, promise: Promise) -> list[str]:
-    """I6: the next attempt waits for the backoff, and not for much longer."""
+    """I6: the next attempt waits for the backoff, and not for much longer.
+
+    Of an attempt that ran more than once any failure may be the one that counted.
+    """
     trouble = run.troubles(promise.recovery)
     shown: list[str] = []
     for job, tries in run.attempts.items():
@@ -72,13 +75,14 @@ def retries(run: Run, promise: Promise) -> list[str]:
             number = one.start.attempt
             if one.how != "failed" or other.start.attempt != number + 1:
                 continue
-            longest = promise.base * promise.factor ** (number - 1)
-            waited = other.start.at - one.end
-            soon = waited < longest * (1 - promise.jitter) - 0.001
-            slow = waited > longest + promise.late
             if run.forgot(Span(one.claimed, other.start.at), promise):
                 continue
+            longest = promise.base * promise.factor ** (number - 1)
+            first = min(each.end for each in tries if each.start.attempt == number)
+            soon = other.start.at - first < longest * (1 - promise.jitter) - 0.001
+            slow = other.start.at - one.end > longest + promise.late
             if soon or (slow and untroubled(Span(one.end, other.start.at), trouble)):
+                waited = other.start.at - one.end
                 shown.append(f"{job}: attempt {number + 1} after {waited:.3f} s")
     return shown
 
