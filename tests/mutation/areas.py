@@ -36,7 +36,7 @@ def _memory(name: str) -> Target:
 
 
 def _script(name: str, *chapters: str) -> Target:
-    found = " or ".join(chapters) if chapters else "Chapter"
+    found = " or ".join(f"Test{name}Chapter" for name in chapters) or "Chapter"
     path = f"brokers/redis/src/headrace_redis/lua/{name}.lua"
     return Target(path, (CHAPTERS,), found, server=True)
 

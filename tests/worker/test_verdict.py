@@ -53,6 +53,11 @@ class Evil:
 # success
 
 
+def test_a_result_may_fill_the_payload_to_the_last_byte() -> None:
+    assert isinstance(succeeded(attempt(), "x" * 997, 1_000), Done)
+    assert isinstance(succeeded(attempt(), "x" * 998, 1_000), Dead)
+
+
 def test_a_value_is_the_result() -> None:
     outcome = succeeded(attempt(), {"a": 1}, 1_000)
     assert isinstance(outcome, Done)
