@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 import msgspec
 
-import tests.mutation.preload  # noqa: F401 - what each trial would import again
 from tests.mutation.areas import AREAS, ROOT, Target
 from tests.mutation.lua_source import lua_mutants
 from tests.mutation.mutant import Mutant
@@ -78,7 +77,7 @@ def line_of(name: str, fates: Counter[Fate]) -> str:
 @click.option("--sample", default=0, help="So many mutants of each file at most.")
 @click.option("--seed", default=7, help="Of the sample.")
 @click.option("--report", type=click.Path(path_type=Path), help="Append a line of JSON for each.")
-def main(  # noqa: D103 - the help is the docstring of the module
+def main(
     areas: tuple[str, ...],
     only: str,
     lines: tuple[int, ...],
@@ -86,6 +85,7 @@ def main(  # noqa: D103 - the help is the docstring of the module
     seed: int,
     report: Path | None,
 ) -> None:
+    """Try mutants, and say which survive."""
     for area in areas or AREAS:
         total = Counter[Fate]()
         for target in AREAS[area]:

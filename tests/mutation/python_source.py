@@ -136,24 +136,26 @@ def python_mutants(source: str) -> Iterator[Mutant]:
 def _running(node: ast.AST) -> Iterator[ast.AST]:
     """Return the nodes that do something, annotations not among them, always in one order."""
     yield node
-    for name, value in ast.iter_fields(node):
-        if name in ("annotation", "returns"):
-            continue
-        for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST):
-                yield from _running(child)
+    annotations = (getattr(node, "annotation", None), getattr(node, "returns", None))
+    for child in ast.iter_child_nodes(node):
+        if child not in annotations:
+            yield from _running(child)
+
+
+class _Replacement(ast.NodeTransformer):
+    def __init__(self, old: ast.AST, new: ast.AST) -> None:
+        self._old = old
+        self._new = new
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """Return what stands in the place of a node."""
+        return self._new if node is self._old else self.generic_visit(node)
 
 
 def _with(tree: ast.Module, number: int, changed: ast.AST) -> str:
     fresh = copy.deepcopy(tree)
     target = list(_running(fresh))[number]
-    for parent in ast.walk(fresh):
-        for name, value in ast.iter_fields(parent):
-            if value is target:
-                setattr(parent, name, changed)
-            elif isinstance(value, list) and any(one is target for one in value):
-                setattr(parent, name, [changed if one is target else one for one in value])
-    return ast.unparse(ast.fix_missing_locations(fresh))
+    return ast.unparse(ast.fix_missing_locations(_Replacement(target, changed).visit(fresh)))
 
 
 def _told(old: ast.AST, new: ast.AST) -> str:

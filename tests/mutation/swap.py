@@ -50,7 +50,9 @@ class _Finder(MetaPathFinder):
 
 
 def swap(path: Path, text: str) -> None:
-    """Forget the project's modules, and have every later import of a module, or reading of another file, find another text.
+    """Forget the project's modules, and have another text found in the place of a file.
+
+    It is found by every later import, or by every later reading if the file is no module.
 
     Args:
         path: Absolute, of the file.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -78,7 +78,7 @@ def _run(target: Target, text: str, limit: int, url: str) -> None:
 
 
 @contextmanager
-def _server(target: Target) -> Iterator[str]:
+def _server(target: Target) -> Generator[str]:
     """Have a server of the trial's own: a mutant may leave a script in it that never ends."""
     if not target.server:
         yield ""

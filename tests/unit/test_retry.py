@@ -30,7 +30,7 @@ def test_a_policy_that_says_nothing_is_the_documented_one() -> None:
 
 def test_a_policy_is_written_out_and_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
-        RetryPolicy(5)  # type: ignore[call-arg,misc]  # pyright: ignore[reportCallIssue]
+        RetryPolicy(5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     with pytest.raises(AttributeError):
         RetryPolicy().attempts = 5  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
