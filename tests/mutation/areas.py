@@ -36,7 +36,7 @@ def _memory(name: str) -> Target:
 
 
 def _script(name: str, *chapters: str) -> Target:
-    found = " or ".join(f"Test{name}Chapter" for name in chapters) or "Chapter"
+    found = " or ".join(f"{name}Chapter" for name in chapters) or "Chapter"
     path = f"brokers/redis/src/headrace_redis/lua/{name}.lua"
     return Target(path, (CHAPTERS,), found, server=True)
 
@@ -55,7 +55,7 @@ AREAS: dict[str, tuple[Target, ...]] = {
         _memory(name) for name in ("store", "lanes", "remembered", "liveness", "record", "broker")
     ),
     "redis": (
-        _script("settle", "Settle", "Lease"),
+        _script("settle", "Settle", "Control", "Lease"),
         _script("renew", "Lease", "Control"),
         _script("cancel", "Control"),
         _script("claim", "Claim", "Lease", "Settle", "Schedule"),

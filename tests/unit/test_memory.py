@@ -61,6 +61,40 @@ async def test_a_doctor_is_told_what_it_lacks(broker: MemoryBroker) -> None:
     )
 
 
+async def test_a_closed_broker_does_nothing(opened: MemoryBroker) -> None:
+    await put(opened, "42")
+    await opened.close()
+    for call in (claim(opened), opened.stats("q"), put(opened, "43")):
+        with pytest.raises(Unavailable, match="not open"):
+            await call
+
+
+async def test_a_waiting_claim_sees_a_lease_run_out_by_itself(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    await put(opened, "42")
+    await claim(opened)
+    waiting = asyncio.create_task(opened.claim("q", "other", 1, 10 * LEASE))
+    await clock.advance(LEASE)
+    assert waiting.done()
+    assert [lease.id for lease in waiting.result()] == ["42"]
+
+
+async def test_a_wake_up_that_was_cancelled_goes_to_the_next(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    first, second = (
+        asyncio.create_task(opened.claim("q", worker, 1, LEASE)) for worker in ("a", "b")
+    )
+    await clock.settle()
+    await put(opened, "42")
+    first.cancel()
+    await clock.settle()
+    assert first.cancelled()
+    assert second.done()
+    assert [lease.id for lease in second.result()] == ["42"]
+
+
 async def test_the_age_of_a_job_counts_from_when_it_became_ready(
     opened: MemoryBroker, clock: ManualClock
 ) -> None:
@@ -217,7 +251,8 @@ async def test_cancelled_delays_do_not_pile_up(opened: MemoryBroker) -> None:
 async def test_so_many_batches_are_remembered(opened: MemoryBroker) -> None:
     for number in range(BATCHES_REMEMBERED + 5):
         await opened.enqueue("q", [], batch=str(number))
-    assert len(opened._queues["q"].store._batches) == BATCHES_REMEMBERED
+    batches = list(opened._queues["q"].store._batches)
+    assert (len(batches), batches[0], batches[-1]) == (BATCHES_REMEMBERED, "5", "10004")
 
 
 async def test_maintenance_asks_to_be_called_when_something_is_due(
