@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 ROOT = Path(__file__).parents[2]
+SCRIPTS = "brokers/redis/src/headrace_redis/lua"
 CHAPTERS = "tests/mutation/redis_chapters.py"
 
 
@@ -37,8 +38,7 @@ def _memory(name: str) -> Target:
 
 def _script(name: str, *chapters: str) -> Target:
     found = " or ".join(f"{name}Chapter" for name in chapters) or "Chapter"
-    path = f"brokers/redis/src/headrace_redis/lua/{name}.lua"
-    return Target(path, (CHAPTERS,), found, server=True)
+    return Target(f"{SCRIPTS}/{name}.lua", (CHAPTERS,), found, server=True)
 
 
 AREAS: dict[str, tuple[Target, ...]] = {
@@ -57,7 +57,12 @@ AREAS: dict[str, tuple[Target, ...]] = {
     "redis": (
         _script("settle", "Settle", "Control", "Lease"),
         _script("renew", "Lease", "Control"),
-        _script("cancel", "Control"),
+        Target(
+            f"{SCRIPTS}/cancel.lua",
+            ("brokers/redis/tests/test_queue.py", CHAPTERS),
+            "ControlChapter or cancelled",
+            server=True,
+        ),
         _script("claim", "Claim", "Lease", "Settle", "Schedule"),
         _script("enqueue", "Enqueue", "Schedule"),
         _script("redrive", "Control"),

@@ -107,6 +107,12 @@ def test_a_failure_is_tried_again_after_a_wait() -> None:
     assert kept.traceback.endswith("ValueError: bad\n")
 
 
+def test_the_end_of_a_long_traceback_travels() -> None:
+    outcome = ended(ValueError("x" * 5_000))
+    assert isinstance(outcome, Reschedule)
+    assert len(decode_history(outcome.meta).traceback) == 4_096
+
+
 def test_chance_shortens_the_wait() -> None:
     outcome = failed(attempt(), ValueError(), 1_000.0, 1.0)
     assert isinstance(outcome, Reschedule)
