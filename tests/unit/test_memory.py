@@ -7,9 +7,11 @@ import asyncio
 import pytest
 
 from headrace import InvalidURL, MemoryBroker, Unavailable
-from headrace.broker import Control, Held, QueueSpec
+from headrace.broker import FAIR_EVERY, Control, Held, QueueSpec
 from headrace.finding import Verdict
 from headrace.job import JobState, Lease, NewJob
+from headrace.memory.liveness import Liveness
+from headrace.memory.remembered import Remembered
 from headrace.memory.store import BATCHES_REMEMBERED, STEP
 from headrace.outcome import Done, Reschedule
 from headrace.testing import ManualClock
@@ -59,6 +61,90 @@ async def test_a_doctor_is_told_what_it_lacks(broker: MemoryBroker) -> None:
     )
 
 
+async def test_a_closed_broker_does_nothing(opened: MemoryBroker) -> None:
+    await put(opened, "42")
+    await opened.close()
+    for call in (claim(opened), opened.stats("q"), put(opened, "43")):
+        with pytest.raises(Unavailable, match="not open"):
+            await call
+
+
+async def test_a_waiting_claim_sees_a_lease_run_out_by_itself(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    await put(opened, "42")
+    await claim(opened)
+    waiting = asyncio.create_task(opened.claim("q", "other", 1, 10 * LEASE))
+    await clock.advance(LEASE)
+    assert waiting.done()
+    assert [lease.id for lease in waiting.result()] == ["42"]
+
+
+async def test_a_wake_up_that_was_cancelled_goes_to_the_next(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    first, second = (
+        asyncio.create_task(opened.claim("q", worker, 1, LEASE)) for worker in ("a", "b")
+    )
+    await clock.settle()
+    await put(opened, "42")
+    first.cancel()
+    await clock.settle()
+    assert first.cancelled()
+    assert second.done()
+    assert [lease.id for lease in second.result()] == ["42"]
+
+
+async def test_the_age_of_a_job_counts_from_when_it_became_ready(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    await clock.advance(100)
+    await put(opened, "42")
+    await clock.advance(7)
+    assert (await opened.stats("q")).oldest == 7.0
+
+
+async def test_what_is_due_is_purged_as_ready(opened: MemoryBroker, clock: ManualClock) -> None:
+    await put(opened, "42", delay=5)
+    await clock.advance(5)
+    assert await opened.control("q", Control.PURGE_DELAYED) == 0
+    assert await opened.control("q", Control.PURGE_READY) == 1
+
+
+async def test_the_lower_lanes_have_their_turn_in_turn(opened: MemoryBroker) -> None:
+    for lane in range(3):
+        jobs = [NewJob(id=f"{lane}-{n}", body=b"", priority=lane) for n in range(4 * FAIR_EVERY)]
+        await opened.enqueue("q", jobs, batch=str(lane))
+    served = [(await claim(opened))[0].priority for _ in range(3 * FAIR_EVERY)]
+    turns = {number: lane for number, lane in enumerate(served, start=1) if lane}
+    assert turns == {FAIR_EVERY: 2, 2 * FAIR_EVERY: 1, 3 * FAIR_EVERY: 2}
+
+
+async def test_a_job_expires_at_its_moment(opened: MemoryBroker, clock: ManualClock) -> None:
+    await opened.enqueue("q", [NewJob(id="42", body=b"", expires=10)], batch="b")
+    await clock.advance(10)
+    assert await claim(opened) == []
+
+
+def test_what_is_remembered_anew_is_forgotten_at_its_new_end() -> None:
+    remembered = Remembered[str]()
+    remembered.put("a", "old", until=1.0)
+    remembered.put("a", "new", until=5.0)
+    remembered.sweep(2.0, limit=10)
+    assert remembered.get("a", 4.9) == "new"
+    assert remembered.get("a", 5.0) is None
+
+
+def test_a_bounded_number_is_forgotten_at_a_time() -> None:
+    remembered = Remembered[int]()
+    for number in range(5):
+        remembered.put(str(number), number, until=1.0)
+    remembered.sweep(1.0, limit=2)
+    assert len(remembered._entries) == 3
+    remembered.sweep(1.0, limit=9)
+    assert len(remembered._entries) == 0
+
+
 async def test_time_for_which_the_loop_stood_still_does_not_count(
     opened: MemoryBroker, clock: ManualClock
 ) -> None:
@@ -74,6 +160,27 @@ async def test_time_for_which_the_loop_stood_still_does_not_count(
     assert await claim(opened, worker="other") == []
     await clock.advance(LEASE)
     assert [one.id for one in await claim(opened, worker="other")] == ["42"]
+
+
+async def test_it_watches_the_loop_again_when_it_is_opened_again(
+    opened: MemoryBroker, clock: ManualClock
+) -> None:
+    await put(opened, "42", "43")
+    await claim(opened)
+    await opened.close()
+    await opened.open()
+    await claim(opened)
+    await clock.advance(LEASE)
+    assert len(await claim(opened, 2, worker="other")) == 2
+
+
+def test_two_ticks_may_be_missed_before_the_loop_counts_as_still(clock: ManualClock) -> None:
+    liveness = Liveness(clock, 1.0, lambda: True)
+    liveness.watch()
+    clock.jump(2.0)
+    assert liveness.lost_time() == 0.0
+    clock.jump(2.5)
+    assert (liveness.lost_time(), liveness.lost_time()) == (2.5, 0.0)
 
 
 async def test_it_watches_the_loop_only_while_leases_are_held(
@@ -144,7 +251,8 @@ async def test_cancelled_delays_do_not_pile_up(opened: MemoryBroker) -> None:
 async def test_so_many_batches_are_remembered(opened: MemoryBroker) -> None:
     for number in range(BATCHES_REMEMBERED + 5):
         await opened.enqueue("q", [], batch=str(number))
-    assert len(opened._queues["q"].store._batches) == BATCHES_REMEMBERED
+    batches = list(opened._queues["q"].store._batches)
+    assert (len(batches), batches[0], batches[-1]) == (BATCHES_REMEMBERED, "5", "10004")
 
 
 async def test_maintenance_asks_to_be_called_when_something_is_due(

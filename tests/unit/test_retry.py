@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from headrace import InvalidOption, RetryPolicy
 from headrace.codec import RetryNumbers
+from headrace.retry import NO_RETRY
 
 
 def longest() -> float:
@@ -18,6 +19,30 @@ def longest() -> float:
 def test_waits_grow_up_to_the_longest() -> None:
     policy = RetryPolicy(attempts=9, base=2.0, factor=3.0, max_delay=60)
     assert [policy.wait(failures, longest) for failures in range(1, 6)] == [2, 6, 18, 54, 60]
+
+
+def test_a_policy_that_says_nothing_is_the_documented_one() -> None:
+    policy = RetryPolicy()
+    assert (policy.attempts, policy.base, policy.factor) == (3, 1.0, 2.0)
+    assert (policy.max_delay, policy.jitter) == (300.0, 0.5)
+    assert NO_RETRY.attempts == 1
+
+
+def test_a_policy_is_written_out_and_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        RetryPolicy(5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    with pytest.raises(AttributeError):
+        RetryPolicy().attempts = 5  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_wait_too_long_to_count_is_the_longest() -> None:
+    policy = RetryPolicy(base=1.0, factor=10.0, max_delay=60.0, jitter=0.0)
+    assert policy.wait(10_000, longest) == 60.0
+
+
+@pytest.mark.parametrize("fields", [{"attempts": 1}, {"factor": 1}, {"jitter": 0}, {"jitter": 1}])
+def test_policies_at_the_edge(fields: dict[str, Any]) -> None:
+    assert RetryPolicy(**fields).attempts >= 1
 
 
 def test_jitter_takes_off_a_share() -> None:

@@ -7,6 +7,7 @@ import pytest
 from headrace import Queue, RetryPolicy
 from headrace.codec import (
     EMPTY_KWARGS,
+    LARGEST_META,
     FailedAttempt,
     History,
     RetryNumbers,
@@ -108,6 +109,30 @@ def test_a_body_that_is_too_large_is_not_decoded(queue: Queue) -> None:
     assert refused.reason == "10,001 bytes are more than max_payload (10,000)"
 
 
+def test_a_body_may_fill_the_payload_to_the_last_byte() -> None:
+    raw = body("elsewhere")
+    for spare, kind in [(0, Reschedule), (-1, Dead)]:
+        made = Queue("memory://", max_payload=len(raw) + spare)
+        assert isinstance(prepare(lease(raw), made, 0.0), kind)
+
+
+def test_a_meta_that_is_too_large_is_not_decoded(queue: Queue) -> None:
+    assert isinstance(prepare(lease(body(), meta=b"\xc1" * LARGEST_META), queue, 0.0), Attempt)
+    refused = dead(prepare(lease(body(), meta=b"\xc1" * (LARGEST_META + 1)), queue, 0.0))
+    assert refused.reason == f"its meta has {LARGEST_META + 1:,} bytes, more than {LARGEST_META:,}"
+
+
+def test_a_reason_that_quotes_a_long_name_is_cut(queue: Queue) -> None:
+    meta = encode(History(unknown_for=100.0))
+    assert len(dead(prepare(lease(body("x" * 2_000), meta=meta), queue, 0.0)).reason) == 1_000
+
+
+def test_an_attempt_cannot_be_changed(queue: Queue) -> None:
+    made = attempt(prepare(lease(body()), queue, 0.0))
+    with pytest.raises(AttributeError):
+        made.timeout = 9.0  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
@@ -147,6 +172,13 @@ def test_an_unknown_task_is_given_back_with_a_growing_delay(queue: Queue) -> Non
     assert delays == [1, 1, 2, 4, 8, 16, 32, 36]
     refused = dead(again)
     assert refused.reason == "unknown task 'elsewhere': no worker had it for 100 s"
+
+
+def test_an_unknown_task_waits_a_minute_at_most() -> None:
+    patient = Queue("memory://", unknown_ttl=1_000)
+    again = prepare(lease(body("elsewhere"), meta=encode(History(unknown_for=300.0))), patient, 0.0)
+    assert isinstance(again, Reschedule)
+    assert again.delay == 60.0
 
 
 def test_the_delay_of_an_unknown_task_has_jitter_and_keeps_the_history(queue: Queue) -> None:

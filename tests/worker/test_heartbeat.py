@@ -7,7 +7,7 @@ from typing import TypeVarTuple
 
 import pytest
 
-from headrace import MemoryBroker, Unavailable
+from headrace import MemoryBroker, OutcomeUnknown, Unavailable
 from headrace.broker import QueueSpec
 from headrace.ids import new_id
 from headrace.job import Lease, NewJob
@@ -124,6 +124,39 @@ async def test_a_short_outage_loses_nothing(bench: Bench, clock: ManualClock) ->
     assert run.reason is None
 
 
+async def test_each_outage_is_told_and_its_end_too(
+    bench: Bench, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    await bench.run()
+    with caplog.at_level(logging.INFO, "headrace"):
+        for _ in range(2):
+            bench.broker.fail("renew", Unavailable("down"), times=2)
+            await clock.advance(LEASE)
+    messages = [record.getMessage() for record in records_of(caplog)]
+    assert messages == ["broker trouble, trying again", "broker is well again"] * 2
+
+
+async def test_a_renewal_has_a_third_of_the_lease_for_its_answer(
+    broker: MemoryBroker, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await broker.open()
+    await broker.declare(QueueSpec(name="q", lease=LEASE))
+    bench, limits = Bench(broker), list[float]()
+    await bench.run()
+    clock.jump(LEASE / 2)
+    at_once = asyncio.timeout(0)
+
+    def timeout(seconds: float) -> asyncio.Timeout:
+        limits.append(seconds)
+        return at_once
+
+    monkeypatch.setattr(asyncio, "timeout", timeout)
+    bench.broker.hold("renew")
+    with pytest.raises(OutcomeUnknown, match=f"within {LEASE / 3:.3g} s"):
+        await bench.heartbeat.beat()
+    assert limits == [LEASE / 3]
+
+
 async def test_what_a_plug_in_leaks_does_not_stop_the_beat(
     bench: Bench, clock: ManualClock
 ) -> None:
@@ -160,6 +193,8 @@ async def test_a_job_that_ignores_its_cancellation_is_let_go_after_a_lease(
     run.cancel(CancelReason.TIMEOUT)
     await clock.advance(LEASE)
     assert await broker.claim("q", "other", 1, 0) == []
+    await clock.advance(LEASE / 2)
+    assert await broker.claim("q", "other", 1, 0) == [], "it was renewed for a lease"
     await clock.advance(2 * LEASE)
     assert [lease.id for lease in await broker.claim("q", "other", 1, 0)] == [run.lease.id]
 

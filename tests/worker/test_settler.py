@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
@@ -52,6 +53,26 @@ async def test_outcomes_that_come_together_are_settled_together(bench: Bench) ->
     await bench.settler.drain()
     assert bench.broker.calls["settle"] == 1
     assert (bench.settler.pending, bench.held, bench.tally.succeeded) == (0, set(), 5)
+
+
+async def test_a_call_has_no_more_outcomes_than_the_contract_allows(bench: Bench) -> None:
+    for run in await bench.runs(501):
+        bench.settler.put(run, Done(run.lease))
+    await bench.settler.drain()
+    assert (bench.broker.calls["settle"], bench.tally.succeeded) == (2, 501)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_what_is_settled_or_given_up_makes_room_for_more(bench: Bench, refused: bool) -> None:
+    [run] = await bench.runs(1)
+    if refused:
+        bench.broker.fail("settle", Rejected("nobody", "no"))
+    waiting = asyncio.create_task(bench.changed.until(lambda: run not in bench.held))
+    await asyncio.sleep(0)
+    bench.settler.put(run, Done(run.lease))
+    await bench.settler.drain()
+    async with asyncio.timeout(5):
+        await waiting
 
 
 async def test_a_run_is_held_until_it_is_settled(bench: Bench, clock: ManualClock) -> None:
@@ -142,6 +163,19 @@ async def test_an_outcome_that_is_refused_for_good_becomes_a_dead_letter(
     assert letter.id == bad.lease.id
     assert letter.reason == "its outcome was refused: result too large"
     assert (bench.tally.succeeded, bench.tally.dead) == (1, 1)
+
+
+@pytest.mark.parametrize("result", [b"failure", None])
+async def test_a_dead_letter_that_is_refused_is_tried_once_more_without_its_result(
+    bench: Bench, result: bytes | None
+) -> None:
+    [run] = await bench.runs(1)
+    bench.broker.fail("settle", Rejected(run.lease.id, "too large"))
+    bench.settler.put(run, Dead(run.lease, "why", b"", 1, result, 60))
+    await bench.settler.drain()
+    reasons = [letter.reason for letter in await bench.broker.dead("q")]
+    assert reasons == (["its outcome was refused: too large"] if result else [])
+    assert (bench.tally.dead, bench.tally.lost) == ((1, 0) if result else (0, 1))
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -264,6 +264,15 @@ def test_backoff_grows_with_jitter_and_speaks_once(caplog: pytest.LogCaptureFixt
     assert records_of(caplog)[0].exc_info is None
 
 
+def test_backoff_doubles_up_to_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", max)
+    backoff = Backoff("consumer", "q")
+    pauses = [backoff.failed(Unavailable("gone")) for _ in range(9)]
+    assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    backoff.succeeded()
+    assert backoff.failed(Unavailable("gone")) == 0.05
+
+
 def test_what_a_plug_in_leaks_is_worth_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "headrace"):
         Backoff("consumer", "q").failed(ZeroDivisionError())

@@ -53,6 +53,11 @@ class Evil:
 # success
 
 
+def test_a_result_may_fill_the_payload_to_the_last_byte() -> None:
+    assert isinstance(succeeded(attempt(), "x" * 997, 1_000), Done)
+    assert isinstance(succeeded(attempt(), "x" * 998, 1_000), Dead)
+
+
 def test_a_value_is_the_result() -> None:
     outcome = succeeded(attempt(), {"a": 1}, 1_000)
     assert isinstance(outcome, Done)
@@ -100,6 +105,12 @@ def test_a_failure_is_tried_again_after_a_wait() -> None:
     kept = decode_history(outcome.meta)
     assert kept.failures == (FailedAttempt(3, 1_000.0, "ValueError", "bad"),)
     assert kept.traceback.endswith("ValueError: bad\n")
+
+
+def test_the_end_of_a_long_traceback_travels() -> None:
+    outcome = ended(ValueError("x" * 5_000))
+    assert isinstance(outcome, Reschedule)
+    assert len(decode_history(outcome.meta).traceback) == 4_096
 
 
 def test_chance_shortens_the_wait() -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from brokers.redis.tests.conftest import Connect, Start
 from headrace import ConfigMismatch
-from headrace.broker import QueueSpec
+from headrace.broker import Cancelled, QueueSpec
 from headrace.ids import new_id
-from headrace.outcome import Done
+from headrace.outcome import Dead, Done
 from headrace.testing.conformance.lab import job
 from tests.conftest import records_of
 from tests.servers import RedisServer
@@ -98,3 +98,30 @@ async def test_a_unix_socket_leads_to_the_same_server(start: Start, connect: Con
     await by_port.enqueue("q", [job("a")], batch="1")
     [lease] = await by_path.claim("q", "w", 1, 1)
     assert lease.id == "a"
+
+
+@pytest.mark.parametrize("track", ["yes", "no"])
+async def test_what_is_over_cannot_be_cancelled(
+    valkey: RedisServer, connect: Connect, track: str
+) -> None:
+    broker = await connect(f"{valkey.url}?track={track}")
+    queue = f"q-{new_id()}"
+    await broker.declare(QueueSpec(name=queue, lease=60.0))
+    await broker.enqueue(queue, [job("done"), job("dead")], batch="1")
+    done, dead = await broker.claim(queue, "w", 2, 0)
+    await broker.settle([Done(done, None, 60.0), Dead(dead, "why", b"", 1, None, 0.0)])
+    answers = await broker.cancel(queue, ["done", "dead", "nobody"])
+    unseen = Cancelled.NOT_FOUND if track == "yes" else Cancelled.SIGNALLED
+    assert answers == [Cancelled.NOT_FOUND, Cancelled.NOT_FOUND, unseen]
+
+
+async def test_housekeeping_keeps_the_mark_of_a_job_to_be_cancelled(
+    valkey: RedisServer, connect: Connect
+) -> None:
+    broker = await connect(f"{valkey.url}?track=no")
+    queue = f"q-{new_id()}"
+    await broker.declare(QueueSpec(name=queue, lease=60.0))
+    await broker.enqueue(queue, [job("a")], batch="1")
+    assert await broker.cancel(queue, ["a"]) == [Cancelled.SIGNALLED]
+    await broker.maintain(queue, "w")
+    assert await broker.claim(queue, "w", 1, 0) == []

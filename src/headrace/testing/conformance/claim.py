@@ -8,6 +8,7 @@ import pytest
 
 from headrace.broker import FAIR_EVERY
 from headrace.job import Lease
+from headrace.outcome import Release
 from headrace.testing.conformance.lab import Chapter, Lab, cancel_after, job, soon
 
 LONG = 30.0
@@ -99,6 +100,13 @@ class ClaimChapter(Chapter):
         await lab.lapse()
         [lease] = await soon(claim)
         assert (lease.id, lease.deliveries) == (job_id, 2)
+
+    async def test_a_waiting_claim_wakes_when_a_job_is_given_back(self, lab: Lab) -> None:
+        job_id = await lab.put()
+        lease = await lab.one("worker-a")
+        claim = await waiting_claim(lab, "worker-b")
+        assert await lab.settle(Release(lease)) == [True]
+        assert [lease.id for lease in await soon(claim)] == [job_id]
 
     async def test_after_idling_the_high_lane_is_not_far_behind(self, lab: Lab) -> None:
         claim = await waiting_claim(lab, "worker-a")

@@ -80,6 +80,17 @@ class ControlChapter(Chapter):
         assert await lab.state(job_id) is JobState.CANCELLED
         assert await lab.enqueue(job(unique="key")) == [None]
 
+    async def test_a_cancelled_job_that_is_to_be_tried_later_is_over_at_once(
+        self, lab: Lab
+    ) -> None:
+        job_id = await lab.put(unique="key")
+        lease = await lab.one()
+        await lab.broker.cancel(lab.queue, [job_id])
+        assert await lab.retry(lease, delay=3600.0)
+        assert await lab.state(job_id) is JobState.CANCELLED
+        assert (await lab.stats()).delayed == 0
+        assert await lab.enqueue(job(unique="key")) == [None]
+
     async def test_a_running_job_may_end_all_the_same(self, lab: Lab) -> None:
         job_id = await lab.put()
         lease = await lab.one()

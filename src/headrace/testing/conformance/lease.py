@@ -62,6 +62,17 @@ class LeaseChapter(Chapter):
             await lab.none("worker-b")
         assert await lab.done(lease)
 
+    async def test_a_job_comes_again_although_an_older_lease_is_kept(self, lab: Lab) -> None:
+        await lab.put()
+        kept = await lab.one("worker-a")
+        job_id = await lab.put()
+        await lab.one("worker-that-dies")
+        for _ in range(2):
+            await lab.advance(lab.rig.lease * 0.6)
+            assert await lab.broker.renew([kept]) == [Held.OK]
+        assert (await lab.one("worker-b")).id == job_id
+        assert await lab.done(kept)
+
     async def test_renewing_twice_is_harmless(self, lab: Lab) -> None:
         await lab.put()
         lease = await lab.one()

@@ -72,6 +72,12 @@ class ScheduleChapter(Chapter):
         await lab.advance(lab.rig.lease)
         assert [lease.id for lease in await lab.claim(1)] == [good]
 
+    async def test_the_limit_is_a_total_beside_expired_jobs_too(self, lab: Lab) -> None:
+        await lab.put(expires=lab.rig.lease / 2)
+        good = [await lab.put() for _ in range(4)]
+        await lab.advance(lab.rig.lease)
+        assert [lease.id for lease in await lab.claim(2)] == good[:2]
+
     async def test_a_job_that_is_started_in_time_does_not_expire(self, lab: Lab) -> None:
         await lab.put(expires=lab.rig.lease)
         lease = await lab.one()

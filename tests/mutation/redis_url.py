@@ -1,0 +1,3 @@
+"""Where the server of a trial is found."""
+
+VARIABLE = "HEADRACE_MUTATION_URL"
