@@ -20,14 +20,13 @@ FINAL = frozenset(state.value for state in JobState if state.final)
 
 def lost(run: Run, promise: Promise) -> list[str]:
     """I1: every job that was accepted, or that has run, is over; but for what was wiped."""
-    last_wipe = max(run.wiped, default=-FOREVER)
     known = {event.job for event in [*run.all("accepted"), *run.all("start")]}
     since = {event.job: event.at - promise.recovery for event in reversed(run.all("start"))}
     since |= {event.job: event.at for event in run.all("try")}
     return sorted(
         f"{job}: {state.value if state else 'unknown'}"
         for job in known
-        if since.get(job, FOREVER) > last_wipe
+        if since.get(job, FOREVER) > run.lost_until
         if (state := run.states.get(job)) is None or not state.final
     )
 
@@ -52,11 +51,10 @@ def double_outcome(run: Run, _: Promise) -> list[str]:
 
 def contradicted(run: Run, _: Promise) -> list[str]:
     """I3: a job is in the state in which it was said to have ended."""
-    last_wipe = max(run.wiped, default=-FOREVER)
     return [
         f"{event.job}: {event.outcome}, but now {state.value}"
         for event in run.all("settled")
-        if event.counts and event.outcome in FINAL and event.at > last_wipe
+        if event.counts and event.outcome in FINAL and event.at > run.lost_until
         if (state := run.states.get(event.job)) and state.value != event.outcome
     ]
 

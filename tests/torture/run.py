@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from headrace import JobState
 from tests.torture.history import (
+    FOREVER,
     Attempt,
     Span,
     Victims,
@@ -20,6 +21,10 @@ from tests.torture.history import (
     untroubled,
 )
 from tests.torture.ledger import Event, Kind
+
+
+LOSING = frozenset({"everything", "stream", "lane"})
+"""What jobs lie in."""
 
 
 class Promise(Struct, frozen=True, kw_only=True):
@@ -80,6 +85,7 @@ class Run:
         frozen: When each worker stood still.
         cut: When each worker was cut off from the broker.
         wiped: When the broker was made to forget.
+        lost_until: Until when jobs may have been lost with what it forgot.
     """
 
     def __init__(
@@ -99,7 +105,11 @@ class Run:
         self.down: list[Span] = spans(events, "down", "up")
         self.frozen: Victims = spans_of_victims(events, "stopped", "continued")
         self.cut: Victims = spans_of_victims(events, "cut off", "reached")
-        self.wiped: list[float] = [event.at for event in events if event.kind == "wiped"]
+        wipes = [event for event in events if event.kind == "wiped"]
+        self.wiped: list[float] = [event.at for event in wipes]
+        self.lost_until = max(
+            (event.at for event in wipes if event.outcome in LOSING), default=-FOREVER
+        )
 
     @cached_property
     def of(self) -> Mapping[Kind, list[Event]]:

@@ -25,7 +25,7 @@ from tests.torture.history import FOREVER
 from tests.torture.ledger import CLOCK, Event, Ledger, read
 from tests.torture.nemesis import Stage, schedule, strike
 from tests.torture.places import PLACES
-from tests.torture.run import Promise, Run
+from tests.torture.run import LOSING, Promise, Run
 from tests.torture.scenarios import SCENARIOS, Scenario
 from tests.torture.workload import Producer
 
@@ -197,7 +197,7 @@ def expected(events: Iterable[Event]) -> set[str]:
             tried[event.job] = event.at
         elif event.kind == "accepted":
             accepted.add(event.job)
-        elif event.kind == "wiped":
+        elif event.kind == "wiped" and event.outcome in LOSING:
             wiped = event.at
     return {job for job in accepted if tried[job] > wiped}
 

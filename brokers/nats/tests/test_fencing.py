@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from msgspec import structs
 
 from brokers.nats.tests.conftest import Connect, claim_all
 from headrace.broker import Held, QueueSpec
+from headrace.errors import BrokerError
 from headrace.ids import new_id
 from headrace.job import JobInfo, JobState, Lease
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
@@ -243,3 +245,22 @@ async def test_a_foreign_message_under_the_id_of_a_job_is_not_in_its_way(
         await client.jetstream().publish(f"headrace.{name}.z.0.{lease.id}", b"foreign")
         assert await broker.settle([Done(lease, b"result", 60.0)]) == [True]
     assert (await state_of(broker, name, lease.id)).result == b"result"
+
+
+@pytest.mark.parametrize("kind", ["done", "release"])
+async def test_an_outcome_from_before_a_queue_was_deleted_touches_no_job_that_came_behind(
+    broker: NatsBroker, node: NatsServer, name: str, kind: str
+) -> None:
+    old = await leased(broker, name)
+    async with node.client() as client:
+        await client.jetstream().delete_stream(f"headrace_{name}")
+    ids: list[str] = []
+    async with asyncio.timeout(20):
+        while len(ids) < token_of(old).seq + 5:
+            with suppress(BrokerError):
+                [known] = await broker.enqueue(name, [job(new_id())], batch=(batch := new_id()))
+                ids.append(batch)
+                assert known is None
+    outcome: Outcome = Done(old, b"late", 60.0) if kind == "done" else Release(old)
+    assert await broker.settle([outcome]) == [False]
+    assert len(await claim_all(broker, name, len(ids))) == len(ids)

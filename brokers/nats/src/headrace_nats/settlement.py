@@ -181,13 +181,17 @@ class Settlement:
     async def _let_go(
         self, outcomes: Sequence[Outcome], messages: Sequence[Message | None], counts: list[bool]
     ) -> None:
-        """Acknowledge the copies that were leased: one whose fence refused is out of date.
+        """Acknowledge the copies that were leased, but for those whose fence refused.
 
         Where something is written already it counts, whether the old copy goes now or later.
         """
         unwritten = [index for index, message in enumerate(messages) if message is None]
+        good = [index for index, yes in enumerate(counts) if yes]
+        refused = [outcome.lease for outcome, yes in zip(outcomes, counts, strict=True) if not yes]
         try:
-            await self._acknowledge([outcome.lease for outcome in outcomes])
+            if good:
+                await self._acknowledge([outcomes[index].lease for index in good])
+            await self._take_away(refused)
         except BrokerError:
             if unwritten:
                 raise
@@ -195,6 +199,22 @@ class Settlement:
         for index in unwritten:
             if outcomes[index].lease.deadline <= now:
                 counts[index] = await self._is_gone(outcomes[index].lease)
+
+    async def _take_away(self, leases: Sequence[Lease]) -> None:
+        """Delete what is left of copies that are out of date.
+
+        An acknowledgement names a number, which is another job's in a stream that was made anew.
+        """
+        found = await self._queue.get([self._queue.subjects.leased(lease) for lease in leases])
+        left = [
+            stored.seq
+            for lease, stored in zip(leases, found, strict=True)
+            if stored is not None
+            and stored.seq == token_of(lease).seq
+            and _is_same_copy(stored, lease)
+        ]
+        if left:
+            await self._queue.delete(left)
 
     async def _acknowledge(self, leases: Sequence[Lease]) -> None:
         """Let copies go. The server answers the last one of each lane, after the ones before it."""
