@@ -216,6 +216,8 @@ def wipe(what: str) -> Fault:
     """Return what makes the server forget something: see `DAMAGES`."""
 
     async def fault(stage: Stage, _: float) -> None:
+        # It happens at some moment between the two.
+        stage.ledger.note("wiped", outcome=what)
         await stage.site.damage(what, stage.queue)
         stage.ledger.note("wiped", outcome=what)
 

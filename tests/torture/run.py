@@ -22,7 +22,6 @@ from tests.torture.history import (
 )
 from tests.torture.ledger import Event, Kind
 
-
 LOSING = frozenset({"everything", "stream", "lane"})
 """What jobs lie in."""
 

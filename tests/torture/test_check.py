@@ -155,7 +155,9 @@ def test_a_job_of_a_dead_worker_that_waits_too_long_is_late() -> None:
     assert list(judged(*late).violations) == ["recovery"]
     away = [Event(kind="down", at=2), Event(kind="up", at=4)]
     assert judged(*late, away).violations == {}
-    assert judged(*late, [Event(kind="wiped", at=2)], states={}).violations == {}
+    assert (
+        judged(*late, [Event(kind="wiped", at=2, outcome="everything")], states={}).violations == {}
+    )
 
 
 @pytest.mark.parametrize("silence", ["stopped", "cut off"])
