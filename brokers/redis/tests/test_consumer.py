@@ -74,6 +74,20 @@ async def test_a_worker_that_has_its_own_job_again_keeps_it_when_the_old_lease_i
     assert await broker.settle([Done(again)]) == [True]
 
 
+async def test_a_job_whose_reply_came_late_is_not_handed_out_once_more(
+    own_valkey: RedisServer, connect: Connect
+) -> None:
+    broker = await connect(own_valkey.url)
+    await broker.declare(QueueSpec(name="q", lease=2.0))
+    await broker.enqueue("q", [job("a")], batch="1")
+    [late] = await broker.claim("q", "w", 1, 0)
+    late.deadline = broker.clock.monotonic() - 4.9  # as if its reply had been under way for so long
+    consumer: Consumer = broker._consumers["q", "w"]
+    consumer._doubt()
+    assert await broker.claim("q", "w", 1, 0) == []
+    assert await broker.settle([Done(late)]) == [True]
+
+
 async def test_a_paused_queue_is_served_when_it_goes_on(
     own_valkey: RedisServer, connect: Connect
 ) -> None:

@@ -181,8 +181,11 @@ class Consumer:
         self._asked_at = 0.0
 
     def _known(self, now: float) -> list[Place]:
-        """Return what it holds, and forget what it cannot hold any more."""
-        old = now - self._queue.spec.lease
+        """Return what it holds, and forget what it cannot hold any more.
+
+        A reply may be late: then the lease of the server ends that much later than ours.
+        """
+        old = now - self._queue.spec.lease - DOUBT
         self._held = {place: held for place, held in self._held.items() if held.deadline > old}
         return list(self._held)
 
