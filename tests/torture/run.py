@@ -124,7 +124,9 @@ class Run:
 
     def forgot(self, span: Span, promise: Promise) -> bool:
         """Tell whether the broker may have forgotten in a span what it had handed out."""
-        crashed = promise.forgets and not untroubled(span, self.down)
+        # What it handed out before it went down may still be on its way to a start.
+        down = [Span(one.begin, one.end + promise.recovery) for one in self.down]
+        crashed = promise.forgets and not untroubled(span, down)
         return crashed or any(span.begin < wipe < span.end for wipe in self.wiped)
 
     def troubles(self, recovery: float) -> list[Span]:

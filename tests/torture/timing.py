@@ -111,8 +111,10 @@ def recovery(run: Run, promise: Promise) -> list[str]:
             if other.start.deliveries == promise.deliveries:
                 excess += covered(waited, suspects) + promise.aside
             seconds = waited.end - fell - excess
-            # A silent worker that asked for jobs is given some: a delivery without a start.
+            # A silent worker that asked for jobs is given some: a delivery without a start, which
+            # not every broker counts.
             times = other.start.deliveries - one.start.deliveries
+            times = max(times, 1 + _silent(run, waited, one.start.process))
             if seconds > times * promise.recovery and not _excused(run, waited):
                 shown.append(f"{job}: {seconds:.3f} s until delivery {other.start.deliveries}")
     return shown
@@ -130,6 +132,22 @@ def _silence(run: Run, promise: Promise, attempt: Attempt) -> float | None:
     if attempt.how == "killed":
         fell.append(attempt.end)
     return min(fell, default=None)
+
+
+def _silent(run: Run, waited: Span, but: int) -> int:
+    """Return how many other workers were silent, or fell silent, in a span."""
+    frozen_or_cut = {
+        pid
+        for victims in (run.frozen, run.cut)
+        for pid, spans in victims.items()
+        if not untroubled(waited, spans)
+    }
+    gone = {
+        event.victim
+        for event in [*run.all("killed"), *run.all("exited")]
+        if waited.begin < event.at < waited.end
+    }
+    return len((frozen_or_cut | gone) - {but})
 
 
 def _excused(run: Run, waited: Span) -> bool:
