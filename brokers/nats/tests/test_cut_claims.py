@@ -93,6 +93,25 @@ async def test_jobs_of_a_claim_that_is_cut_while_it_looks_for_cancellations(
     assert await far.settle([Done(lease) for lease in leases]) == [True] * 3
 
 
+async def test_jobs_whose_giving_back_is_cut_come_once(
+    near: NatsBroker, far: NatsBroker, proxy: Proxy, spec: QueueSpec
+) -> None:
+    """Written anew, the old ones must not be handed out beside the new ones."""
+    ids = [new_id() for _ in range(3)]
+    await near.enqueue(spec.name, [job(one) for one in ids], batch=new_id())
+    lost = proxy.swallow(request=b"STREAM.MSG.GET", reply=b"stream_msg_get_response")
+    await cut(far, spec.name, lost)
+    lost = proxy.swallow(request=b"Nats-Expected-Last-Subject-Sequence", reply=STORED)
+    consumer = far._services[spec.name].consumer("w")
+    async with asyncio.timeout(LEASE / 2):
+        while not lost.is_set():
+            await consumer._give_back_left_over()
+    leases = await insist(far, spec.name, 3)
+    leases += await near.claim(spec.name, "other", 10, 2.0)
+    assert sorted(lease.id for lease in leases) == ids
+    assert await near.settle([Done(lease) for lease in leases]) == [True] * 3
+
+
 async def test_jobs_of_a_claim_that_is_cut_while_it_puts_suspects_aside(
     near: NatsBroker, far: NatsBroker, proxy: Proxy, spec: QueueSpec
 ) -> None:

@@ -59,6 +59,7 @@ class Consumer:
         self._served = [consumer_of(lane) for lane in range(queue.spec.lanes)]
         self._puller = Puller(queue, self._arrived)
         self._suspects: dict[int, Lease] = {}
+        self._doubtful: set[int] = set()
         self._claims = 0
         self._claiming = 0
         self._turn = asyncio.Lock()
@@ -117,8 +118,12 @@ class Consumer:
         return [one for one in found if one.asked_at + self._queue.spec.lease > self._now]
 
     async def _keep_back(self, found: Sequence[Delivered]) -> None:
-        """Keep messages for the next claim, and their leases: running out, they would count."""
+        """Keep messages for the next claim, and their leases: running out, they would count.
+
+        Some may have been written anew before what was done with them failed.
+        """
         found, now = self._live(found), self._now
+        self._doubtful.update(one.seq for one in found)
         with suppress(BrokerError):
             await self._queue.connection.ask([Message(one.reply, IN_PROGRESS) for one in found])
             found = [structs.replace(one, asked_at=now) for one in found]
@@ -216,8 +221,11 @@ class Consumer:
                 if is_expired(token_of(lease).copy, clock, now):
                     ended.setdefault(lease.id, JobState.EXPIRED)
         for lease in leases:
-            if token_of(lease).copy.deliveries and await self._is_superseded(lease):
-                ended[lease.id] = None
+            token = token_of(lease)
+            if token.copy.deliveries or token.seq in self._doubtful:
+                if await self._is_superseded(lease):
+                    ended[lease.id] = None
+                self._doubtful.discard(token.seq)
         return ended
 
     async def _is_superseded(self, lease: Lease) -> bool:

@@ -205,12 +205,12 @@ class Settlement:
 
         An acknowledgement names a number, which is another job's in a stream that was made anew.
         """
-        found = await self._queue.get([self._queue.subjects.leased(lease) for lease in leases])
+        found = await self._queue.fetch([{"seq": token_of(lease).seq} for lease in leases])
         left = [
             stored.seq
             for lease, stored in zip(leases, found, strict=True)
             if stored is not None
-            and stored.seq == token_of(lease).seq
+            and stored.subject == self._queue.subjects.leased(lease)
             and _is_same_copy(stored, lease)
         ]
         if left:

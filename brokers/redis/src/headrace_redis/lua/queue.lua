@@ -133,7 +133,7 @@ local function cancelled(id)
 end
 
 -- What all channels of clients begin with.
-local OVER = string.match(KEYS[1], '^[^:]*') .. ':over:'
+local ours = string.match(HOUSE, '^[^:]*') .. ':over:'
 
 -- Wakes those who wait for the end of a job.
 local function tell(id)
@@ -145,7 +145,7 @@ local function tell(id)
     call('HDEL', WAITERS, id)
     for channel in string.gmatch(channels, '%S+') do
       -- Somebody else may have written others there, which this user may not use.
-      if string.sub(channel, 1, #OVER) == OVER then
+      if string.sub(channel, 1, #ours) == ours then
         call('PUBLISH', channel, id)
       end
     end
