@@ -169,23 +169,26 @@ def encode(note: Note) -> bytes:
 
 def read_copy(data: bytes) -> Copy:
     """Read a message of a job; one that is none goes, as no task can read it, to the dead."""
-    with suppress(*UNREADABLE):
+    try:
         return _copy(data)
-    return Copy("", data)
+    except UNREADABLE:
+        return Copy("", data)
 
 
 def read_over(data: bytes) -> Over:
     """Read how a job ended; what is no such note is forgotten already."""
-    with suppress(*UNREADABLE):
+    try:
         return _over(data)
-    return Over("", JobState.CANCELLED, 0, None, 0.0)
+    except UNREADABLE:
+        return Over("", JobState.CANCELLED, 0, None, 0.0)
 
 
 def read_letter(data: bytes) -> Letter:
     """Read a dead letter; what is none is its body."""
-    with suppress(*UNREADABLE):
+    try:
         return _letter(data)
-    return Letter(Copy("", data), "not a dead letter", 0, None, 0.0)
+    except UNREADABLE:
+        return Letter(Copy("", data), "not a dead letter", 0, None, 0.0)
 
 
 def read_key(data: bytes) -> Key:
@@ -199,9 +202,10 @@ def read_key(data: bytes) -> Key:
 
 def read_mark(data: bytes) -> Mark:
     """Read a wish to cancel; what is none means no job of ours."""
-    with suppress(*UNREADABLE):
+    try:
         return _mark(data)
-    return Mark("")
+    except UNREADABLE:
+        return Mark("")
 
 
 def read_ack(data: bytes) -> PubAck:
