@@ -33,7 +33,7 @@ class JobHandle(Generic[R_co]):
         duplicate: Whether `enqueue` found this job there already, by its id or its unique key.
     """
 
-    __slots__ = ("_broker", "_decode", "_queue", "duplicate", "id")
+    __slots__ = ("_broker", "_decode", "_largest", "_queue", "duplicate", "id")
 
     def __init__(
         self,
@@ -43,10 +43,12 @@ class JobHandle(Generic[R_co]):
         decode: Callable[[bytes], R_co],
         *,
         duplicate: bool = False,
+        largest: int | None = None,
     ) -> None:
         self._broker = broker
         self._queue = queue
         self._decode = decode
+        self._largest = largest
         self.id = job_id
         self.duplicate = duplicate
 
@@ -67,7 +69,8 @@ class JobHandle(Generic[R_co]):
             JobExpired: It was not started in time.
             JobNotFound: The broker knows nothing of it, or its result was not kept.
             ResultTimeout: The time is up. The job goes on.
-            InvalidResult: The stored value does not fit the annotation.
+            InvalidResult: The stored value does not fit the annotation, or is larger than
+                `max_payload`.
             BrokerError: The broker could not be asked.
         """
         info = await self._final(timeout)
@@ -75,6 +78,10 @@ class JobHandle(Generic[R_co]):
             raise _failure(info)
         if info.result is None:
             raise JobNotFound(self.id)
+        size = len(info.result)
+        if self._largest is not None and size > self._largest:
+            problem = f"{size:,} bytes are more than max_payload ({self._largest:,})"
+            raise InvalidResult(self.id, problem)
         try:
             return self._decode(info.result)
         except Exception as error:

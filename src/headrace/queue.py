@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
-from functools import partial
+from collections.abc import AsyncIterator, Iterable
 from itertools import islice
 from typing import Any, ParamSpec, Self, TypeAlias, TypeVar, overload
 
@@ -27,7 +26,6 @@ from headrace.urls import redact_url
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
 
 _Chunk: TypeAlias = tuple[list[Call[R]], list[NewJob], "asyncio.Task[list[str | None]]"]
 
@@ -220,8 +218,9 @@ class Queue(Registry):
             self.broker,
             self.name,
             existing or job.id,
-            partial(self._read_result, call.task.decode_result),
+            call.task.decode_result,
             duplicate=existing is not None,
+            largest=self.max_payload,
         )
 
     def _draft(self, call: Call[Any]) -> NewJob:
@@ -279,15 +278,8 @@ class Queue(Registry):
 
     def job(self, job_id: str) -> JobHandle[Any]:
         """Return a handle on a job by its id, such as one that another process enqueued."""
-        decode = partial(self._read_result, _unseen.decode_result)
-        return JobHandle(self.broker, self.name, job_id, decode)
-
-    def _read_result(self, decode: Callable[[bytes], T], raw: bytes) -> T:
-        """Decode a result unless it is larger than any that a worker of this queue stores."""
-        if len(raw) > self.max_payload:
-            message = f"{len(raw):,} bytes are more than max_payload ({self.max_payload:,})"
-            raise ValueError(message)
-        return decode(raw)
+        decode, largest = _unseen.decode_result, self.max_payload
+        return JobHandle(self.broker, self.name, job_id, decode, largest=largest)
 
     async def stats(self) -> QueueStats:
         """Count the jobs of this queue.

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TypeAlias
 
 from headrace.clock import Clock
-from headrace.outcome import Outcome
 from headrace.worker.pace import Pace
 from headrace.worker.pulse import Pulse
 from headrace.worker.run import CancelReason, Run
@@ -140,8 +139,10 @@ class Consumer:
     async def _process(self, source: Source, run: Run) -> None:
         began = self._clock.monotonic()
         try:
-            is_ours = await self._is_ours(source, run)
-            outcome = await self._execute(source, run) if is_ours else None
+            if run.lease.deadline <= began:
+                await self._ascertain(source, run)
+            # No other code runs between this look and the first step of the job's own.
+            outcome = await source.executor.execute(run) if run.begin() else None
         except Exception:
             logger.exception(
                 "bug in the worker, job left to its lease", extra={"job_id": run.lease.id}
@@ -153,25 +154,17 @@ class Consumer:
             self.running.pop(run, None)
             self._slots.release()
             self.changed.beat()
-        if is_ours:
+        if run.begun:
             source.settler.put(run, outcome)
             self._pace.ended(began, self._clock.monotonic())
         else:
             source.give_back(run)
 
-    async def _execute(self, source: Source, run: Run) -> Outcome | None:
-        run.begin()
-        return await source.executor.execute(run)
-
-    async def _is_ours(self, source: Source, run: Run) -> bool:
-        """Tell whether a job may begin: its lease may be over, or it may be cancelled."""
-        now = self._clock.monotonic
-        if run.lease.deadline <= now():
-            # The event loop stood still, or the broker is in trouble: is it still ours?
-            await source.heartbeat.catch_up()
-            if run.lease.deadline <= now():
-                run.cancel(CancelReason.LEASE_LOST)
-        return run.reason is None
+    async def _ascertain(self, source: Source, run: Run) -> None:
+        """Renew a lease that is over: the event loop stood still, or the broker is in trouble."""
+        await source.heartbeat.catch_up()
+        if run.lease.deadline <= self._clock.monotonic():
+            run.cancel(CancelReason.LEASE_LOST)
 
     # stopping
 

@@ -30,18 +30,19 @@ class Run:
         reason: Why it was cancelled, if it was.
         let_go_at: When its lease is no longer renewed although it still runs: it was cancelled
             and does not end, or its lease is lost. The heartbeat's own, from whichever thread.
+        begun: Whether its code has begun.
         ended: Whether it ran and runs no more.
     """
 
-    __slots__ = ("_began", "_task", "_waiting", "ended", "lease", "let_go_at", "reason")
+    __slots__ = ("_task", "_waiting", "begun", "ended", "lease", "let_go_at", "reason")
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
         self.reason: CancelReason | None = None
         self.let_go_at: float | None = None
+        self.begun = False
         self.ended = False
         self._task: asyncio.Task[None] | None = None
-        self._began = False
         self._waiting: Callable[[], None] | None = None
 
     def wait(self, give_up: Callable[[], None]) -> None:
@@ -53,13 +54,14 @@ class Run:
         self._task = task
         self._waiting = None
 
-    def begin(self) -> None:
-        """Say that a cancellation is for its code from now on.
+    def begin(self) -> bool:
+        """Let a cancellation reach its code from now on; tell whether there was none before.
 
         Until then it shows in `reason` alone: an asyncio task that is cancelled before its first
         step takes none, so that nobody would learn of its end.
         """
-        self._began = True
+        self.begun = self.reason is None
+        return self.begun
 
     def finish(self) -> None:
         """Say that it runs no more: a late cancellation finds nobody."""
@@ -71,7 +73,7 @@ class Run:
         if self.reason is None:
             self.reason = reason
             if self._task is not None:
-                if self._began:
+                if self.begun:
                     self._task.cancel()
             elif self._waiting is not None:
                 give_up, self._waiting = self._waiting, None

@@ -140,9 +140,8 @@ class Consumer:
     async def _leases(self, found: Sequence[Delivered]) -> list[Lease]:
         """Return what may start, and do with the rest what is to be done with it."""
         await self._drop([one for one in found if not one.data])
-        jobs = [one for one in found if one.data]
-        strangers = [one for one in jobs if is_stranger(one, self._queue.largest)]
-        if strangers:
+        jobs, largest = [one for one in found if one.data], self._queue.largest
+        if strangers := [one for one in jobs if is_stranger(one, largest)]:
             await bury(self._queue, strangers)
             jobs = [one for one in jobs if one not in strangers]
         leases = [self._lease(one) for one in jobs]
@@ -290,6 +289,7 @@ class Consumer:
             largest = self._queue.largest if found else 0
             jobs = [one for one in found if not is_stranger(one, largest)]
             await self._rewrite([self._lease(one) for one in jobs])
+            self._doubtful.difference_update(one.seq for one in jobs)
         except BrokerError:
             await self._keep_back(found)
 

@@ -191,7 +191,8 @@ class Settlement:
         try:
             if good:
                 await self._acknowledge([outcomes[index].lease for index in good])
-            await self._take_away(refused)
+            if refused:
+                await self._take_away(refused)
         except BrokerError:
             if unwritten:
                 raise

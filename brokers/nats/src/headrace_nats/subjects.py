@@ -32,6 +32,9 @@ TOKENS = 5
 
 _KINDS = frozenset(Kind)
 
+_LANES = {str(lane): lane for lane in range(16)}
+"""As many as a queue may have, by the token of a subject."""
+
 
 class Subjects:
     """Names of one queue. A job's own end in its lane and its id.
@@ -103,9 +106,8 @@ def place_of(subject: str) -> tuple[int, str] | None:
     Of what came from a lane somebody else may have chosen the id.
     """
     tokens = subject.split(".")
-    if len(tokens) != TOKENS or not _is_lane(tokens[3]):
-        return None
-    return int(tokens[3]), tokens[4]
+    lane = _LANES.get(tokens[3]) if len(tokens) == TOKENS else None
+    return None if lane is None else (lane, tokens[4])
 
 
 def parse(subject: str) -> tuple[Kind, int, str] | None:
@@ -115,7 +117,3 @@ def parse(subject: str) -> tuple[Kind, int, str] | None:
     if place is None or kind not in _KINDS or not is_valid_id(place[1]):
         return None
     return Kind(kind), *place
-
-
-def _is_lane(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 2
