@@ -10,13 +10,16 @@ from msgspec import structs
 
 from brokers.nats.tests.conftest import Connect
 from headrace.broker import QueueSpec
+from headrace.clock import SystemClock
 from headrace.errors import BrokerError, OutcomeUnknown
 from headrace.ids import new_id
 from headrace.job import JobState, Lease
 from headrace.outcome import Done
 from headrace.testing.conformance.lab import job
 from headrace_nats import NatsBroker
+from headrace_nats.consumer import LONGEST_PULL
 from headrace_nats.ending import Place, moved
+from headrace_nats.puller import LATE
 from headrace_nats.wire import token_of
 from tests.proxy import Proxy
 from tests.servers import NatsServer
@@ -155,3 +158,41 @@ async def test_jobs_of_a_claim_that_is_cut_while_it_ends_one_that_came_too_late(
     [info] = await near.lookup(spec.name, [late.id])
     assert info is not None
     assert info.state is JobState.EXPIRED
+
+
+async def test_a_job_that_comes_behind_its_lease_is_not_taken_for_one_that_was_asked_for_since(
+    near: NatsBroker, far: NatsBroker, proxy: Proxy
+) -> None:
+    """A worker that is cut off asks on, and knows only when it asked."""
+    spec = QueueSpec(name=new_id(), lease=2.0, lanes=1)
+    await near.declare(spec)
+    await far.declare(spec)
+    async with asyncio.TaskGroup() as tasks:
+        asking = tasks.create_task(insist(far, spec.name, 1))
+        await is_waiting(far, spec.name)
+        proxy.black_hole(up=False)
+        late, fresh = job(), job()
+        await near.enqueue(spec.name, [late], batch=new_id())
+        async with asyncio.timeout(10):
+            while not (await near.stats(spec.name)).running:
+                await asyncio.sleep(0)
+        proxy.black_hole()
+        [lease] = await near.claim(spec.name, "w", 1, 10.0)
+        assert (lease.id, lease.deliveries) == (late.id, 2)
+        assert await near.settle([Done(lease)]) == [True]
+        # Long enough for it to ask again, whatever it thinks of what it had asked before.
+        await SystemClock().sleep(2 * LATE)
+        await near.enqueue(spec.name, [fresh], batch=new_id())
+        proxy.heal()
+        [lease] = await asking
+        assert (lease.id, lease.deliveries) == (fresh.id, 1)
+
+
+async def is_waiting(broker: NatsBroker, queue: str) -> None:
+    """Wait for a request for jobs that the server keeps for a while."""
+    puller = broker._services[queue].consumer("w")._puller
+    while not any(
+        pull.until > puller._queue.connection.now() + LONGEST_PULL / 2
+        for pull in puller._open.values()
+    ):
+        await asyncio.sleep(0)

@@ -107,6 +107,8 @@ class Consumer:
                 await self._queue.restore(error)
                 return []
             live = self._live(found)
+            if len(live) < len(found):
+                await self._forgo([one for one in found if one not in live])
             try:
                 return await self._leases(live) if live else []
             except BrokerError:
@@ -284,14 +286,22 @@ class Consumer:
             self._errands.start(self._give_back_left_over())
 
     async def _give_back_left_over(self) -> None:
-        found = [one for one in self._puller.left_over() if one.data]
+        found = self._puller.left_over()
         try:
-            largest = self._queue.largest if found else 0
-            jobs = [one for one in found if not is_stranger(one, largest)]
-            await self._rewrite([self._lease(one) for one in jobs])
-            self._doubtful.difference_update(one.seq for one in jobs)
+            await self._return(found)
         except BrokerError:
             await self._keep_back(found)
+
+    async def _forgo(self, found: Sequence[Delivered]) -> None:
+        """Give back what came behind its lease, if nobody else has had it since."""
+        with suppress(BrokerError):
+            await self._return(found)
+
+    async def _return(self, found: Sequence[Delivered]) -> None:
+        largest = self._queue.largest if found else 0
+        jobs = [one for one in found if one.data and not is_stranger(one, largest)]
+        await self._rewrite([self._lease(one) for one in jobs])
+        self._doubtful.difference_update(one.seq for one in jobs)
 
     async def close(self) -> None:
         """Wait for what is under way, and give back what nobody took."""

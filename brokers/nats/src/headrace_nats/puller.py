@@ -7,7 +7,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from typing import Any
+from functools import partial
+from math import inf
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -78,11 +80,17 @@ class Pull:
             self.over.set_result(None)
 
 
+Pulls: TypeAlias = dict[str, Pull]
+"""The last one from each consumer."""
+
+
 class Puller:
     """Pulls for one worker: at most one at a time from each consumer.
 
     What is not wanted any more when it comes is kept in stock. A pull cannot be taken back, so one
-    that waits is short, and nobody cancels it.
+    that waits is short, and nobody cancels it. Nothing in a message tells which pull it answers: so
+    where one is given up those that follow have an inbox of their own, for what still comes of it
+    is older than they are.
 
     Args:
         queue: Where from.
@@ -92,14 +100,19 @@ class Puller:
     def __init__(self, queue: NatsQueue, arrived: Callable[[], None]) -> None:
         self._queue = queue
         self._arrived = arrived
-        self._open: dict[str, Pull] = {}
+        self._open: Pulls = {}
         self._count = 0
         self._stock: deque[Delivered] = deque()
         self._came = asyncio.Event()
         self._inbox = ""
         self._subscription: Subscription | None = None
+        self._former: deque[tuple[float, Subscription]] = deque()
         self._asked: set[str] = set()
+        self._turn = asyncio.Lock()
         self._bonds = ExitStack()
+        queue.connection.on_reconnect.append(self._forsake)
+        self._bonds.callback(queue.connection.on_reconnect.remove, self._forsake)
+        self._bonds.enter_context(queue.connection.asking(self._asked, self._denied))
 
     async def take(self, limit: int, consumers: Sequence[str]) -> list[Delivered]:
         """Return what came before, or else what is there, from one after the other.
@@ -107,7 +120,6 @@ class Puller:
         Raises:
             BrokerError: The server refuses, or does not answer. What others gave is not lost.
         """
-        await self._listen()
         found = self._from_stock(limit)
         if found:
             return found
@@ -129,7 +141,6 @@ class Puller:
         Raises:
             BrokerError: The server refuses.
         """
-        await self._listen()
         self._came.clear()
         pulls = [
             self._waiting(name) or await self._pull(name, 1, wait=seconds) for name in consumers
@@ -160,30 +171,48 @@ class Puller:
         """Wait until the server has answered all that was asked of it."""
         for pull in list(self._open.values()):
             await self._until_over(pull, heed=False)
-        if self._subscription is not None and self._queue.connection.is_connected:
-            with suppress(BrokerError):
-                await self._queue.connection.silence(self._subscription)
-        self._subscription = None
+        self._leave()
+        await self._silence_before(inf)
         self._bonds.close()
 
     # asking
 
     async def _listen(self) -> None:
-        if self._subscription is None:
-            connection = self._queue.connection
-            self._inbox = connection.inbox()
-            self._subscription = await connection.listen(f"{self._inbox}.*", self._heed)
-            connection.on_reconnect.append(self._forsake)
-            self._bonds.callback(connection.on_reconnect.remove, self._forsake)
-            self._bonds.enter_context(connection.asking(self._asked, self._denied))
+        if any(self._is_unanswered(pull) for pull in self._open.values()):
+            self._leave()
+        async with self._turn:
+            if self._subscription is None:
+                connection, opened = self._queue.connection, Pulls()
+                inbox = connection.inbox()
+                await self._silence_before(connection.now() - self._queue.spec.lease)
+                heed = partial(self._heed, inbox, opened)
+                self._subscription = await connection.listen(f"{inbox}.*", heed)
+                self._inbox, self._open = inbox, opened
+
+    def _leave(self) -> None:
+        """Wait for nothing any more. What comes all the same is not taken for newer than it is."""
+        for pull in self._open.values():
+            pull.end()
+        if self._subscription is not None:
+            self._former.append((self._queue.connection.now(), self._subscription))
+            self._subscription = None
+
+    async def _silence_before(self, moment: float) -> None:
+        """Listen no more where nothing was asked since."""
+        while self._former and self._former[0][0] < moment:
+            _, subscription = self._former.popleft()
+            with suppress(BrokerError):
+                await self._queue.connection.silence(subscription)
 
     def _waiting(self, consumer: str) -> Pull | None:
         pull = self._open.get(consumer)
-        if pull is not None and pull.until + LATE < self._queue.connection.now():
-            pull.end()
-        return None if pull is None or pull.over.done() else pull
+        return None if pull is None or pull.over.done() or self._is_unanswered(pull) else pull
+
+    def _is_unanswered(self, pull: Pull) -> bool:
+        return not pull.over.done() and pull.until + LATE < self._queue.connection.now()
 
     async def _pull(self, consumer: str, batch: int, wait: float) -> Pull:
+        await self._listen()
         connection, now = self._queue.connection, self._queue.connection.now()
         self._count += 1
         pull = self._open[consumer] = Pull(self._count, batch, now, now + wait)
@@ -202,7 +231,7 @@ class Puller:
         left = pull.until + LATE - self._queue.connection.now()
         await asyncio.wait([pull.over], timeout=max(0.0, left))
         if not pull.over.done():
-            pull.end()
+            self._leave()
             if heed:
                 message = "no answer to a pull"
                 raise Unavailable(message)
@@ -211,33 +240,31 @@ class Puller:
 
     # being answered
 
-    def _heed(self, msg: Incoming) -> None:
-        if msg.subject.startswith(self._inbox):
+    def _heed(self, inbox: str, opened: Pulls, msg: Incoming) -> None:
+        if msg.subject.startswith(inbox):
             number = msg.subject.rpartition(".")[2]
-            self._heed_status(number, msg.status, msg.text)
+            self._heed_status(opened, number, msg.status, msg.text)
             return
         delivery, place = delivered(msg.reply), place_of(msg.subject)
-        if delivery is None or place is None:
+        if delivery is None or place is None or delivery[0] not in opened:
             logger.warning("a message came that no consumer sent", extra={"subject": msg.subject})
             return
         (consumer, count, seq), (lane, job_id) = delivery, place
-        pull = self._open.get(consumer)
-        asked_at = pull.asked_at if pull is not None else self._queue.connection.now()
-        self._stock.append(Delivered(lane, job_id, msg.data, msg.reply, count, seq, asked_at))
+        pull = opened[consumer]
+        self._stock.append(Delivered(lane, job_id, msg.data, msg.reply, count, seq, pull.asked_at))
         self._came.set()
         self._arrived()
-        if pull is not None:
-            pull.left -= 1
-            if not pull.left:
-                pull.end()
+        pull.left -= 1
+        if not pull.left:
+            pull.end()
 
-    def _heed_status(self, number: str, status: str, text: str) -> None:
-        pull = next((pull for pull in self._open.values() if str(pull.number) == number), None)
+    def _heed_status(self, opened: Pulls, number: str, status: str, text: str) -> None:
+        pull = next((pull for pull in opened.values() if str(pull.number) == number), None)
         if pull is None:
             return
         if status in (NO_MESSAGES, TIME_IS_UP):
             pull.end()
-            if all(other.over.done() for other in self._open.values()):
+            if all(other.over.done() for other in opened.values()):
                 self._came.set()
         elif status == CONFLICT and "consumer deleted" not in text.lower():
             pull.end(Unavailable(text))
@@ -253,8 +280,7 @@ class Puller:
 
     def _forsake(self) -> None:
         """Whatever was asked before the connection broke is not answered any more."""
-        for pull in self._open.values():
-            pull.end()
+        self._leave()
         self._came.set()
 
     def _from_stock(self, limit: int) -> list[Delivered]:
