@@ -142,11 +142,21 @@ class RedisServer(Server):
 
 
 class ClusterServer(RedisServer):
-    """A cluster of one node that serves every slot."""
+    """A cluster of one node that serves every slot, or one more node, which serves none.
 
-    def __init__(self, binary: Path, folder: Path, **options: str) -> None:
+    Args:
+        binary: What to run.
+        folder: Where it keeps its files.
+        first: A node of the cluster that it joins.
+        options: Of its configuration.
+    """
+
+    def __init__(
+        self, binary: Path, folder: Path, first: RedisServer | None = None, **options: str
+    ) -> None:
         super().__init__(binary, folder, **{"cluster-enabled": "yes", **options})
         self.port = free_port(55535)  # its bus listens 10,000 above
+        self._first = first
 
     @property
     def url(self) -> str:
@@ -155,7 +165,10 @@ class ClusterServer(RedisServer):
     def start(self) -> Self:
         super().start()
         with self.client() as client:
-            client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
+            if self._first is None:
+                client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
+            else:
+                client.execute_command("CLUSTER", "MEET", "127.0.0.1", self._first.port)
             while "cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):
                 pass
         return self

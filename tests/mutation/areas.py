@@ -36,9 +36,11 @@ def _memory(name: str) -> Target:
     return Target(f"src/headrace/memory/{name}.py", tests)
 
 
-def _script(name: str, *chapters: str) -> Target:
-    found = " or ".join(f"{name}Chapter" for name in chapters) or "Chapter"
-    return Target(f"{SCRIPTS}/{name}.lua", (CHAPTERS,), found, server=True)
+def _script(name: str, *chapters: str, tests: tuple[str, ...] = ()) -> Target:
+    found = [f"{chapter}Chapter" for chapter in chapters] or ["Chapter"]
+    files = tuple(f"brokers/redis/tests/{file}.py" for file in tests)
+    only = " or ".join([*found, *tests])
+    return Target(f"{SCRIPTS}/{name}.lua", (*files, CHAPTERS), only, server=True)
 
 
 AREAS: dict[str, tuple[Target, ...]] = {
@@ -63,10 +65,14 @@ AREAS: dict[str, tuple[Target, ...]] = {
             "ControlChapter or cancelled",
             server=True,
         ),
-        _script("claim", "Claim", "Lease", "Settle", "Schedule"),
-        _script("enqueue", "Enqueue", "Schedule"),
-        _script("redrive", "Control"),
-        _script("maintain", "Schedule", "Lease", "Control"),
-        _script("queue"),
+        _script(
+            "claim",
+            *("Claim", "Lease", "Settle", "Schedule"),
+            tests=("test_queue", "test_consumer", "test_hostile"),
+        ),
+        _script("enqueue", "Enqueue", "Schedule", tests=("test_queue",)),
+        _script("redrive", "Control", "Inspection", tests=("test_queue",)),
+        _script("maintain", "Schedule", "Lease", "Control", tests=("test_queue",)),
+        _script("queue", tests=("test_queue",)),
     ),
 }

@@ -26,6 +26,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
         crowd: Clients that share the producer's way to the broker.
         busy: Whether there may be no free slot, so that nothing is promised of when jobs start.
         only: The kind of broker that it is for.
+        ahead: Seconds by which the wall clocks of workers are ahead of the machine's, in turn.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     crowd: int = 0
     busy: bool = False
     only: str = ""
+    ahead: tuple[int, ...] = (0,)
 
 
 LONG = Mix(rate=12, seconds=(0.0, 0.2, 1.0, 2.0))
@@ -226,6 +228,15 @@ SCENARIOS: Mapping[str, Scenario] = {
         crowd=100,
         mix=Mix(rate=10),
         needed=("cut off", "accepted"),
+    ),
+    "S31": Scenario(
+        title="the clocks of workers differ by twenty minutes, and workers are killed",
+        faults=("kill",),
+        mix=LONG,
+        ahead=(600, -600, 0),
+        needed=("recovered", "rescheduled", "dead letters", "ticks"),
+        # Which moments are ticks of a schedule they tell by their clocks.
+        busy=True,
     ),
     "S32": Scenario(
         title="signals by the dozen, while workers start too",

@@ -24,6 +24,7 @@ from headrace_nats.address import parse_address
 from headrace_nats.client import Client
 from headrace_nats.dialing import options
 from tests.proxy import Proxy
+from tests.servers import NatsServer
 
 pytestmark = pytest.mark.anyio
 
@@ -338,6 +339,56 @@ async def test_a_client_that_the_server_throws_out_comes_back(
         assert "unknown protocol operation" in str(await errors.get())
         await back.wait()
         assert await answers(client)
+
+
+async def test_a_connection_whose_bytes_cannot_be_read_is_replaced(
+    node: NatsServer, connect: Connect
+) -> None:
+    """Without waiting for pings that stay without an answer."""
+    back = asyncio.Event()
+
+    async def again() -> None:
+        back.set()
+
+    client = await connect(
+        node.url,
+        allow_reconnect=True,
+        ping_interval=600,
+        reconnect_time_wait=0,
+        reconnected_cb=again,
+    )
+    client._transport._io_reader.feed_data(b"INFO {\r\n")  # type: ignore[union-attr]
+    async with asyncio.timeout(20):
+        await back.wait()
+        assert await answers(client)
+
+
+async def test_what_an_old_connection_left_unread_is_not_read_with_the_new_one(
+    node: NatsServer, connect: Connect
+) -> None:
+    lost, back = list[bool](), asyncio.Event()
+
+    async def away() -> None:
+        # As if it had been read behind the end, before the reading stopped.
+        client._ps.buf += b"INFO {"
+        lost.append(True)
+
+    async def again() -> None:
+        back.set()
+
+    client = await connect(
+        node.url,
+        allow_reconnect=True,
+        ping_interval=600,
+        reconnect_time_wait=0,
+        disconnected_cb=away,
+        reconnected_cb=again,
+    )
+    client._transport.write(b"NONSENSE\r\n")  # type: ignore[union-attr]
+    async with asyncio.timeout(20):
+        await back.wait()
+        assert await answers(client)
+    assert lost == [True]
 
 
 async def test_a_missing_permission_is_told_and_ends_nothing(

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import nats.aio.client
-from nats.errors import Error, SecureConnWantedError
+from nats.errors import Error, ProtocolError, SecureConnWantedError
 from nats.protocol.parser import PERMISSIONS_ERR
 
 
@@ -17,7 +17,8 @@ class Client(nats.aio.client.Client):
     By itself the driver speaks TLS only if the server asks for it, in a greeting that is not
     encrypted yet: whoever can change that greeting could have the credentials sent in the clear,
     or name servers of his own. It closes for good when the server ends a connection with a reason,
-    and waits without a limit for the end of connections that are broken.
+    and waits without a limit for the end of connections that are broken. Where it cannot read what
+    came, it reads no more and takes the connection for a good one.
     """
 
     def _connect_command(self) -> bytes:
@@ -36,6 +37,8 @@ class Client(nats.aio.client.Client):
         await super()._process_info(info, initial_connection)
 
     async def _process_connect_init(self) -> None:
+        # What a connection that broke had sent last was read behind its end, and is no beginning.
+        self._ps.reset()
         try:
             await super()._process_connect_init()
         except BaseException:
@@ -44,6 +47,13 @@ class Client(nats.aio.client.Client):
             self._abort()
             self._transport = None
             raise
+
+    async def _read_loop(self) -> None:
+        await super()._read_loop()
+        driver: Any = self
+        if self.is_connected and driver._reading_task is asyncio.current_task():  # noqa: SLF001
+            # At an error that it does not know the driver reads no more, and stays connected.
+            await self._process_op_err(ProtocolError())
 
     async def _process_err(self, err_msg: str) -> None:
         if PERMISSIONS_ERR in err_msg:

@@ -25,6 +25,7 @@ from headrace_nats.presence import find, is_live, kind_of, origin_of
 from headrace_nats.queue import NatsQueue, Stored
 from headrace_nats.renewal import renew
 from headrace_nats.settlement import Settlement
+from headrace_nats.stranded import Stranded
 from headrace_nats.subjects import Kind, consumer_of, place_of
 from headrace_nats.wire import Over, encode, read_copy
 
@@ -43,6 +44,7 @@ class Service:
         self._settlement = Settlement(queue, self._marks, self._keys)
         self._mover = Mover(queue)
         self._overdue = Overdue(queue)
+        self._stranded = Stranded(queue)
         self._consumers: dict[str, Consumer] = {}
         self.entrance = Entrance(queue, self._keys)
         self.lookups = Lookups(queue)
@@ -118,7 +120,8 @@ class Service:
 
     async def maintain(self) -> float:
         """Do what the server does not do by itself; see `Broker.maintain`."""
-        return min(await self._mover.move(), await self._overdue.revive())
+        late = min(await self._mover.move(), await self._overdue.revive())
+        return min(late, await self._stranded.revive())
 
     async def stats(self) -> QueueStats:
         """Count jobs; see `Broker.stats`."""

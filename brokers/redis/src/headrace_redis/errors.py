@@ -55,6 +55,9 @@ _NEVER_SENT = re.compile(
 _CLOSED = re.compile(r"the handler is closed")
 """What uvloop says to who writes on a connection that was just cut, before anything is sent."""
 
+_UNKNOWN_NODE = re.compile(r"'NoneType' object has no attribute")
+"""What the driver comes to when a node of a cluster sends it on to one that has no slot yet."""
+
 
 @contextmanager
 def mapped() -> Generator[None]:
@@ -69,6 +72,10 @@ def mapped() -> Generator[None]:
         if not _CLOSED.search(str(error)):
             raise
         raise Unavailable(_text(error)) from error
+    except AttributeError as error:
+        if not _UNKNOWN_NODE.search(str(error)):
+            raise
+        raise OutcomeUnknown(_text(error)) from error
 
 
 def translate(error: driver.RedisError | driver.RedisClusterException) -> BrokerError:

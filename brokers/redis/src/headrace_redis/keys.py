@@ -27,7 +27,15 @@ LUA = (
     "".join(f"local {name} = KEYS[1] .. '{suffix}'\n" for name, suffix in SUFFIXES.items())
     + f"local GROUP = '{GROUP}'\n"
 )
-"""The same names for the scripts, whose only key is the prefix of the queue."""
+"""The same names for the scripts, which are given the prefix of the queue as their first key."""
+
+NOWHERE = "!"
+"""What stands behind the prefix in the second key that a script is given.
+
+Neither of the two is ever there, and that is what they are for. While a cluster moves a slot from
+one node to another, a script of one key that is not there is sent on to the other node, however
+much of the queue lies where it was. A script of two of them is refused until the slot has moved.
+"""
 
 
 def queue_prefix(prefix: str, queue: str) -> str:

@@ -18,6 +18,7 @@ from headrace.faultpoint import reach
 from headrace_redis.address import Address, Kind
 from headrace_redis.connections import Connections
 from headrace_redis.errors import mapped
+from headrace_redis.keys import NOWHERE
 from headrace_redis.scripts import Script
 
 Client: TypeAlias = Any
@@ -91,11 +92,12 @@ class Server:
 async def _evaluate(
     client: Client, script: Script, queue: str, args: tuple[bytes | str | float, ...]
 ) -> Any:
+    keys = (2, queue, queue + NOWHERE)
     reach(script.before)
     try:
-        reply = await client.execute_command("EVALSHA", script.digest, 1, queue, *args)
+        reply = await client.execute_command("EVALSHA", script.digest, *keys, *args)
     except NoScriptError:
-        reply = await client.execute_command("EVAL", script.text, 1, queue, *args)
+        reply = await client.execute_command("EVAL", script.text, *keys, *args)
     reach(script.after)
     return reply
 
