@@ -18,7 +18,8 @@ from headrace.testing.conformance.lab import job
 from headrace_nats import NatsBroker
 from headrace_nats.ending import Place, again, dead, end_of, moved, over
 from headrace_nats.lean import Message
-from headrace_nats.queue import NatsQueue
+from headrace_nats.queue import NatsQueue, Stored
+from headrace_nats.settlement import Settlement
 from headrace_nats.wire import token_of
 from tests.servers import NatsServer
 
@@ -266,3 +267,24 @@ async def test_an_outcome_from_before_a_queue_was_deleted_touches_no_job_that_ca
     outcome: Outcome = Done(old, b"late", 60.0) if kind == "done" else Release(old)
     assert await broker.settle([outcome]) == [False]
     assert await broker.settle([Done(lease, b"", 60.0) for lease in fresh]) == [True] * len(fresh)
+
+
+@pytest.mark.parametrize("ttl", [0.0, 60.0])
+async def test_a_late_success_counts_though_nobody_takes_the_job_in_that_moment(
+    broker: NatsBroker, name: str, monkeypatch: pytest.MonkeyPatch, ttl: float
+) -> None:
+    """What a claim gives back is written anew; it is the same job, and nobody has settled it."""
+    late = await leased(broker, name)
+    [new] = await broker.claim(name, "other", 1, 10.0)
+    assert (new.id, new.deliveries) == (late.id, 2)
+    moves, overrule = [new], Settlement._overrule
+
+    async def overtaken(settlement: Settlement, outcome: Done, stored: Stored) -> bool:
+        if moves:
+            await broker._services[name].consumer("other")._rewrite([moves.pop()])
+        return await overrule(settlement, outcome, stored)
+
+    monkeypatch.setattr(Settlement, "_overrule", overtaken)
+    assert await broker.settle([Done(late, b"\x01", ttl)]) == [True]
+    assert moves == []
+    assert await broker.claim(name, "other", 1, 0.5) == []

@@ -15,15 +15,6 @@ def fence(seq: int, subject: str) -> Headers:
     }
 
 
-def following(seq: int) -> Headers:
-    """Let a write pass only if the last message of its own subject is this one.
-
-    It does not take the old message away (`Nats-Rollup` would): a server that purges a subject also
-    forgets which messages of its lane are to be delivered again, until their next lease is over.
-    """
-    return {"Nats-Expected-Last-Subject-Sequence": str(seq)}
-
-
 def forgotten_after(seconds: float) -> Headers:
     """Let the server drop a message some time after so many seconds: it counts whole ones."""
     return {"Nats-TTL": str(ceil(seconds) + 1), "Nats-Rollup": "sub"}

@@ -6,18 +6,17 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from headrace.errors import BrokerError, Overloaded, Rejected
+from headrace.errors import BrokerError, Overloaded, Rejected, Unavailable
 from headrace.faultpoint import reach
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
 from headrace_nats.ending import again, dead, end_of, is_expired, over
-from headrace_nats.fences import fence, following
+from headrace_nats.fences import fence
 from headrace_nats.keys import Keys
-from headrace_nats.lean import Message
+from headrace_nats.lean import Headers, Message
 from headrace_nats.marks import Marks
-from headrace_nats.queue import NatsQueue, Stored
-from headrace_nats.subjects import Kind
-from headrace_nats.wire import Over, read_copy, token_of
+from headrace_nats.queue import FIRST_PAUSE, TRIES, NatsQueue, Stored
+from headrace_nats.wire import read_copy, token_of
 
 ACK = b"+ACK"
 IN_PROGRESS = b"+WPI"
@@ -150,13 +149,13 @@ class Settlement:
         lease, is_told = outcome.lease, outcome.ttl > 0
         if not is_told and _is_first(lease) and self._queue.connection.now() < lease.deadline:
             return None
-        result, until = (outcome.result, latest + outcome.ttl) if is_told else (None, 0.0)
-        end = end_of(lease, outcome.state, result, until)
-        return over(self._queue.subjects, lease, end, self._kept(outcome.ttl))
+        return self._note(outcome, latest)
 
-    def _kept(self, ttl: float) -> float:
-        """Return the seconds for which the note of an end is kept."""
-        return max(ttl, OUTLIVES * self._queue.spec.lease)
+    def _note(self, outcome: Done, latest: float, headers: Headers | None = None) -> Message:
+        told = (outcome.result, latest + outcome.ttl) if outcome.ttl > 0 else (None, 0.0)
+        end = end_of(outcome.lease, outcome.state, *told)
+        kept = max(outcome.ttl, OUTLIVES * self._queue.spec.lease)
+        return over(self._queue.subjects, outcome.lease, end, kept, headers)
 
     # after
 
@@ -231,27 +230,35 @@ class Settlement:
         return stored is None or not _is_same_copy(stored, lease)
 
     async def _finish_elsewhere(self, outcome: Done) -> bool:
-        """End a job whose lease is lost, if the copy that another worker has is not settled."""
-        lease = outcome.lease
-        token, subjects = token_of(lease), self._queue.subjects
-        subject = subjects.leased(lease)
-        [stored] = await self._queue.newest([lease.id])
-        if stored is None or stored.subject != subject or not _is_same_copy(stored, lease):
-            return False
-        if outcome.ttl <= 0:
-            [deleted] = await self._queue.delete([stored.seq])
-            return deleted
-        until = await self._queue.latest() + outcome.ttl
-        end = Over(token.copy.origin, outcome.state, lease.attempt, outcome.result, until)
-        none_yet = fence(0, subjects.of(Kind.OVER, lease.priority, lease.id))
-        note = over(subjects, lease, end, self._kept(outcome.ttl), none_yet)
-        stone = Message(subject, b"", following(stored.seq))
-        ack = await self._queue.publish_together([note, stone])
-        if ack.error is not None:
-            return False
-        reach("nats.settle.overruled")
-        await self._queue.delete([stored.seq, ack.seq])
-        return True
+        """End a job whose lease is lost, if the copy that another worker has is not settled.
+
+        Raises:
+            Unavailable: The copy is written anew again and again.
+        """
+        lease, pause = outcome.lease, FIRST_PAUSE
+        for _ in range(TRIES):
+            [stored] = await self._queue.newest([lease.id])
+            if stored is None or stored.subject != self._queue.subjects.leased(lease):
+                return False
+            if not _is_same_copy(stored, lease):
+                return False
+            if await self._overrule(outcome, stored):
+                return True
+            # Who gives it back writes it anew, and one is as good as the other.
+            await self._queue.connection.pause(pause)
+            pause *= 2
+        message = f"job {lease.id} is written anew all the time"
+        raise Unavailable(message)
+
+    async def _overrule(self, outcome: Done, stored: Stored) -> bool:
+        """End a job in the place of who has this copy. Tell whether it was the newest still."""
+        newest = fence(stored.seq, self._queue.subjects.anywhere(outcome.lease.id))
+        latest = await self._queue.latest()
+        [ack] = await self._queue.publish([self._note(outcome, latest, newest)])
+        if ack.error is None:
+            reach("nats.settle.overruled")
+            await self._queue.delete([stored.seq])
+        return ack.error is None
 
     async def _clean(self, leases: Sequence[Lease]) -> None:
         """Drop what only a live job needs."""
