@@ -29,7 +29,7 @@ async def stats(queue: NatsQueue) -> QueueStats:
     served, delayed, dead = await _look(queue)
     return QueueStats(
         ready=tuple(info["num_pending"] for info in served),
-        delayed=delayed["num_pending"] + delayed["num_ack_pending"],
+        delayed=_delayed(delayed),
         running=sum(info["num_ack_pending"] for info in served),
         dead=dead["num_pending"],
         paused=any(info.get("paused", False) for info in served),
@@ -41,7 +41,7 @@ async def _look(queue: NatsQueue) -> tuple[list[Info], Info, Info]:
     """Return what the consumers of the lanes, of delayed jobs and of dead letters tell.
 
     They are asked one after the other. A job that came due meanwhile would be counted twice or not
-    at all, so it must have been quiet; where it never is, the last look has to do.
+    at all, so it must have been quiet; where it never is, twice is better.
     """
     lanes = [consumer_of(lane) for lane in range(queue.spec.lanes)]
     looks = 0
@@ -50,8 +50,20 @@ async def _look(queue: NatsQueue) -> tuple[list[Info], Info, Info]:
         served = await queue.infos(lanes)
         delayed, dead = await queue.infos([DELAYED_COUNTER, DEAD_COUNTER])
         looks += 1
-        if delayed["num_pending"] == before["num_pending"] or looks == LOOKS:
+        if _passage(delayed) == _passage(before):
             return served, delayed, dead
+        if looks == LOOKS:
+            return served, max(before, delayed, key=_delayed), dead
+
+
+def _passage(info: Info) -> tuple[int, int, int]:
+    """Return what changes whenever a job comes to a consumer, is looked at, or leaves it."""
+    return info["num_pending"], info["num_ack_pending"], info["delivered"]["consumer_seq"]
+
+
+def _delayed(info: Info) -> int:
+    waiting: int = info["num_pending"] + info["num_ack_pending"]
+    return waiting
 
 
 async def _oldest(queue: NatsQueue, infos: list[Info]) -> float | None:
