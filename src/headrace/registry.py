@@ -110,6 +110,9 @@ class Registry:
         defaults = checked(options)
 
         def decorate(function: Callable[..., Any]) -> LocalTask[..., Any]:
+            if isinstance(function, Task):
+                message = f"{function.name!r} is a task already: make one of its function"
+                raise InvalidTask(message)
             code = Implementation(name or _name_of(function), function, concurrency)
             return self._add(code, defaults)
 

@@ -53,6 +53,14 @@ def test_what_has_no_name_wants_one(registry: Registry) -> None:
     assert registry.task(name="fine")(lambda: None).name == "fine"
 
 
+def test_a_task_is_no_function(registry: Registry) -> None:
+    @registry.task
+    async def there() -> None: ...
+
+    with pytest.raises(InvalidTask, match="'there' is a task already: make one of its function"):
+        Registry().task(there)
+
+
 def test_a_bad_option_is_refused_before_the_function_is_seen(registry: Registry) -> None:
     with pytest.raises(InvalidOption, match="timeout"):
         registry.task(timeout=-1)

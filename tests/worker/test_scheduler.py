@@ -202,6 +202,39 @@ async def test_a_broken_chain_is_mended_within_a_minute(
         assert await bench.stats() == (0, 1, 0)
 
 
+async def test_ticks_do_not_pile_up_while_a_queue_is_paused(
+    bench: Bench, clock: ManualClock, working: Working
+) -> None:
+    queue = bench.every(60)
+    async with working(queue), working(bench.every(60)):
+        await clock.settle()
+        await queue.pause()
+        await clock.advance(610)
+        assert await bench.stats() == (1, 0, 0)
+        await queue.resume()
+        await clock.advance(11)
+    assert bench.ran == pytest.approx([610, 620], abs=0.5)
+
+
+async def test_ticks_do_not_pile_up_while_the_workers_are_busy(
+    bench: Bench, clock: ManualClock, working: Working
+) -> None:
+    queue = bench.every(60)
+    free = asyncio.Event()
+
+    @queue.task
+    async def holds_the_slot() -> None:
+        await free.wait()
+
+    async with working(queue, concurrency=1):
+        await queue.enqueue(holds_the_slot)
+        await clock.advance(610)
+        assert bench.ran == []
+        free.set()
+        await clock.advance(11)
+    assert bench.ran == pytest.approx([610, 620], abs=0.5)
+
+
 async def test_broker_trouble_does_not_stop_the_schedules(
     bench: Bench, clock: ManualClock, working: Working
 ) -> None:

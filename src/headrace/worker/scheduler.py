@@ -7,6 +7,7 @@ import random
 
 from headrace.codec import Settings
 from headrace.faultpoint import reach
+from headrace.job import JobState
 from headrace.options import Options
 from headrace.outbox import Outbox
 from headrace.queue import Queue
@@ -15,6 +16,8 @@ from headrace.worker.attempt import Attempt
 from headrace.worker.backoff import Backoff
 
 logger = logging.getLogger("headrace.worker")
+
+WAITING = (JobState.QUEUED, JobState.DELAYED)
 
 CHECK_EVERY = 60.0
 """Seconds between two looks whether each schedule has its next tick in the broker."""
@@ -37,13 +40,14 @@ class Scheduler:
         self._clock = queue.broker.clock
         self._outbox = Outbox(queue.broker, queue.name)
         self._backoff = Backoff("scheduler", queue.name)
+        self._latest: dict[str, int] = {}
 
     async def run(self) -> None:
         """See to it that every schedule has its next tick, until cancelled."""
         while self._queue.schedules:
             try:
                 for schedule in self._queue.schedules.values():
-                    await self._enqueue(schedule, schedule.trigger.after(self._now()))
+                    await self._look_at(schedule)
             except Exception as error:  # noqa: BLE001 - a plug-in that leaks must not end the worker
                 pause = self._backoff.failed(error)
             else:
@@ -69,6 +73,16 @@ class Scheduler:
             return False
         return True
 
+    async def _look_at(self, schedule: Schedule) -> None:
+        """Enqueue the next tick, unless one waits that is due: whoever claims it does so then."""
+        tick, latest = schedule.trigger.after(self._now()), self._latest.get(schedule.name)
+        if latest is None or latest >= tick or not await self._waits(schedule.job_id(latest)):
+            await self._enqueue(schedule, tick)
+
+    async def _waits(self, job_id: str) -> bool:
+        [info] = await self._queue.broker.lookup(self._queue.name, [job_id])
+        return info is not None and info.state in WAITING
+
     async def _enqueue(self, schedule: Schedule, tick: int) -> None:
         """Put a tick into the broker, unless it is there."""
         task = self._queue.tasks[schedule.task]
@@ -83,6 +97,7 @@ class Scheduler:
         settings = Settings(schedule=schedule.name, tick=tick)
         reach("scheduler.enqueuing")
         await self._outbox.send(self._queue.draft(task.call(), options, settings))
+        self._latest[schedule.name] = tick
         reach("scheduler.enqueued")
 
     def _now(self) -> int:
