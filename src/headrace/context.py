@@ -24,6 +24,15 @@ class CurrentJob(Struct, frozen=True, gc=False):
         deadline: When the attempt times out, in `loop.time()` seconds; `None`: never.
         headers: What the producer gave along.
         enqueued_ms: When it was enqueued: milliseconds since the epoch, by the producer's clock.
+
+    Examples:
+        >>> @queue.task
+        ... async def introduce() -> str:
+        ...     job = current_job()
+        ...     return f"{job.task} on {job.queue}, attempt {job.attempt}"
+        >>> job = await queue.enqueue(introduce)
+        >>> await job.result(timeout=10)
+        'introduce on default, attempt 1'
     """
 
     id: str
@@ -54,8 +63,13 @@ def current_job() -> CurrentJob:
     Raises:
         NoCurrentJob: None does.
 
-    Example:
-        `current_job().attempt`
+    Examples:
+        >>> @queue.task
+        ... def store(row: str) -> bool:
+        ...     return current_job().fencing > 0
+        >>> job = await queue.enqueue(store, "a row")
+        >>> await job.result(timeout=10)
+        True
     """
     try:
         return _current.get()
