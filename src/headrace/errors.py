@@ -63,12 +63,12 @@ class BrokerError(HeadraceError):
     Itself it is what a server said that means none of those below.
 
     Examples:
-        >>> async with Queue(FaultyBroker(MemoryBroker())) as queue:
-        ...     queue.broker.fail("stats", Unavailable("connection refused"))
-        ...     try:
-        ...         await queue.stats()
-        ...     except BrokerError as error:
-        ...         print(error)
+        >>> faulty = FaultyBroker(MemoryBroker())
+        >>> faulty.fail("open", Unavailable("connection refused"))
+        >>> try:
+        ...     await Queue(faulty).open()
+        ... except BrokerError as error:
+        ...     print(error)
         connection refused
     """
 

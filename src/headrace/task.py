@@ -36,6 +36,10 @@ class Task(Generic[P, R_co]):
         defaults: The options of all its jobs.
         effective: Those with the ones of `options()` over them.
         settings: What of `options()` travels with its jobs.
+
+    Examples:
+        >>> Task("ship").options(delay=60)
+        <Task 'ship'>
     """
 
     def __init__(self, name: str, defaults: Mapping[str, Any] | None = None) -> None:
@@ -58,8 +62,10 @@ class Task(Generic[P, R_co]):
         Raises:
             InvalidOption: One is unknown or makes no sense.
 
-        Example:
-            `await queue.enqueue(send_email.options(delay=60), "a@b.c", "hi")`
+        Examples:
+            >>> job = await queue.enqueue(send_email.options(delay=60), "a@b.c", "hi")
+            >>> await job.status()
+            <JobState.DELAYED: 'delayed'>
         """
         twin = copy.copy(self)
         twin._override({**self._overrides, **checked(options)})  # noqa: SLF001 - its own kind
@@ -71,8 +77,8 @@ class Task(Generic[P, R_co]):
         Raises:
             InvalidArguments: They do not fit the signature, or cannot be encoded.
 
-        Example:
-            `await queue.enqueue_many(send_email.call(to, "hi") for to in recipients)`
+        Examples:
+            >>> [job] = await queue.enqueue_many([send_email.call("a@b.c", "hi")])
         """
         return Call(self, *self._encode(args, kwargs))
 
@@ -116,7 +122,12 @@ class LocalTask(Task[P, R_co]):
 
 
 class AsyncTask(LocalTask[P, R_co]):
-    """A task that is an `async def`. It can still be awaited directly."""
+    """A task that is an `async def`. It can still be awaited directly.
+
+    Examples:
+        >>> await send_email("a@b.c", "hi")
+        2
+    """
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
         """Call the function here and now, without any queue."""
@@ -125,7 +136,18 @@ class AsyncTask(LocalTask[P, R_co]):
 
 
 class ThreadTask(LocalTask[P, R_co]):
-    """A task that is a plain function: it runs in a thread. It can still be called directly."""
+    """A task that is a plain function: it runs in a thread. It can still be called directly.
+
+    Examples:
+        >>> @queue.task
+        ... def thumbnail(path: str, width: int = 800) -> str:
+        ...     return f"{path}@{width}"
+        >>> thumbnail("a.png")
+        'a.png@800'
+        >>> job = await queue.enqueue(thumbnail, "a.png", width=80)
+        >>> await job.result(timeout=10)
+        'a.png@80'
+    """
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function here and now, without any queue."""
@@ -140,6 +162,10 @@ class Call(Struct, Generic[R_co], frozen=True, eq=False):
         task: What is called.
         args: Its positional arguments, encoded.
         kwargs: Its keyword arguments, encoded.
+
+    Examples:
+        >>> send_email.call("a@b.c", "hi")
+        <Call of 'send_email'>
     """
 
     task: Task[..., R_co]

@@ -28,7 +28,7 @@ class Capability(Flag):
     DURABLE = auto()
     """Accepted jobs outlive the end of this process."""
     RUNNING_STATE = auto()
-    """`lookup` and `stats` tell running jobs from queued ones."""
+    """`lookup` tells a running job from a queued one; `stats` counts both on every broker."""
     EXACT_CANCEL = auto()
     """`cancel` takes a queued job out at once, not only when it is claimed."""
     EXACT_PURGE = auto()

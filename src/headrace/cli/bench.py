@@ -106,7 +106,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.IntRange(1, SLOTS),
             default=min(SLOTS, os.cpu_count() or 1),
             show_default="one for each core",
-            help="Worker processes at most, for scaling.",
+            help="Worker processes at most, for the workload scaling.",
         ),
         click.option(
             "--out",
@@ -144,8 +144,13 @@ def bench() -> None:
 def measure(urls: tuple[str, ...], **options: Any) -> None:
     """Measure brokers by their URLs, in turns, and keep the figures in a file.
 
-    It works on a queue of its own, which is emptied before and after. Ctrl-C ends it and keeps what
-    is done.
+    It works on a queue of its own, headrace-bench, which is emptied before and after; one in which
+    jobs run, or whose dead letters are of other tasks, is refused. Ctrl-C ends it and keeps what is
+    done. The file holds the URLs without users, passwords and the values of their options.
+
+    \b
+    Example:
+      headrace bench redis://localhost:6379/0 nats://localhost:4222 --repetitions 3
     """
     plan = Plan(**options)
     with new_tally() as tally:

@@ -30,7 +30,14 @@ def info(target: str, queue: str | None, *, json: bool) -> None:
     """Count the jobs of TARGET: module:queue, or a broker's URL.
 
     Ready jobs are counted for each lane too, lane 0 first; "oldest" is how long the oldest of them
-    has been ready.
+    has been ready. --json prints queue, ready (a number for each lane), delayed, running, dead,
+    paused and oldest (seconds, or null).
+
+    \b
+    Example:
+      headrace info app:queue
+      queue    ready  lanes   delayed  running  dead  oldest   paused
+      default  12     0 12 0  3        4        1     0:00:41  no
     """
     counted = run(_stats(Target(target, queue)))
     if json:

@@ -31,8 +31,7 @@ Exit codes:
   130  the third signal
 
 With --processes: 0 if all of them stopped in order, 1 if one did not; 2 or 3
-if every one of them ended so before any was ready. SIGHUP replaces them one
-after the other, each when the new one serves.
+if every one of them ended so before any was ready.
 """
 
 
@@ -57,7 +56,8 @@ after the other, each when the new one serves.
     "--processes",
     default=1,
     type=click.IntRange(min=1),
-    help="Run so many workers, each in a process, and keep them running.",
+    help="Run so many workers, each in a process, and keep them running; for brokers outside of "
+    "this process.",
 )
 @click.option("--leash", type=int, hidden=True, allow_from_autoenv=False)
 @click.option(
@@ -85,8 +85,15 @@ def worker(
 ) -> None:
     """Run the jobs of one or more queues, the most important one first.
 
-    SIGTERM or SIGINT: finish what runs within the grace and give the rest back. Again: give
-    everything back now. A third time: exit at once.
+    Modules are looked for in the current folder too. uvloop is used where it is installed.
+
+    \b
+    Signals:
+      SIGTERM, SIGINT  finish what runs within the grace and give the rest back
+      the second       give everything back now
+      the third        exit at once
+      SIGHUP           with --processes: replace the workers one after the other,
+                       each when the new one serves
     """
     configure_logging(log_level, log_format)
     queues = [load_queue(target) for target in targets]

@@ -17,7 +17,13 @@ STOP_TIME = 0.75
 
 
 class Ending(IntEnum):
-    """How a worker stopped; the number is the exit code of `headrace worker`."""
+    """How a worker stopped; the number is the exit code of `headrace worker`.
+
+    Examples:
+        >>> worker.stop()
+        >>> await running
+        <Ending.DRAINED: 0>
+    """
 
     DRAINED = 0
     """In order: every job was finished or given back."""

@@ -40,7 +40,7 @@ class Worker:
         concurrency: Jobs at a time.
         grace: Seconds for which running jobs may go on after the worker was asked to stop.
         prefetch: Jobs to claim beyond the free slots; if it is not given, none, or while jobs take
-            less than 10 ms on average as many as run in that time, four for each slot at most.
+            less than 10 ms on average as many as run in 50 ms, sixteen for each slot at most.
         max_stall: Seconds for which the event loop may be blocked before leases are let go; for
             brokers outside this process whose queue was given a URL.
         threads: Plain functions at a time; if it is not given, as many as
@@ -53,8 +53,12 @@ class Worker:
     Raises:
         InvalidOption: A setting makes no sense, or there is no queue.
 
-    Example:
-        `await Worker(queue, concurrency=100, grace=25).run()`
+    Examples:
+        >>> worker = Worker(queue, concurrency=100, grace=25)
+        >>> running = asyncio.create_task(worker.run(signals=False))
+        >>> worker.stop()
+        >>> await running
+        <Ending.DRAINED: 0>
     """
 
     def __init__(

@@ -39,8 +39,9 @@ class NatsBroker:
     Raises:
         InvalidURL: It cannot be understood; the message names the part.
 
-    Example:
-        `Queue("nats://localhost:4222?replicas=3")`
+    Examples:
+        >>> Queue("nats://localhost:4222?replicas=3")
+        <Queue 'default' on nats://localhost:4222?replicas=***>
     """
 
     def __init__(self, url: str) -> None:

@@ -87,8 +87,9 @@ class RedisBroker:
     Raises:
         InvalidURL: It cannot be understood; the message names the part.
 
-    Example:
-        `Queue("redis://localhost:6379/0?track=no")`
+    Examples:
+        >>> Queue("redis://localhost:6379/0?track=no")
+        <Queue 'default' on redis://localhost:6379/0?track=***>
     """
 
     def __init__(self, url: str) -> None:

@@ -1,0 +1,124 @@
+"""What is public, as the reference lists it, and the examples of its docstrings."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import inspect
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from importlib import import_module
+from io import StringIO
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = Path(__file__).parent.parent.parent
+API = ROOT / "docs" / "reference" / "api.md"
+
+_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+_TOP_LEVEL = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_parse = doctest.DocTestParser().get_examples
+_check = doctest.OutputChecker()
+
+
+def documented() -> list[str]:
+    """Return the names that the reference has, in its order."""
+    return re.findall(r"^::: ([\w.]+)$", API.read_text(), re.MULTILINE)
+
+
+def found(name: str) -> Any:
+    """Return what a whole name stands for."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            thing = import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[end:]:
+            thing = getattr(thing, part)
+        return thing
+    raise LookupError(name)
+
+
+def public() -> dict[str, Any]:
+    """Return what is public by its whole name, a module's own members in its place."""
+    things: dict[str, Any] = {}
+    for name in documented():
+        thing = found(name)
+        if isinstance(thing, ModuleType):
+            things |= {f"{name}.{member}": getattr(thing, member) for member in _members(thing)}
+        else:
+            things[name] = thing
+    return things
+
+
+def _members(module: ModuleType) -> list[str]:
+    """Return what a module exports: what it says, or the classes that it defines."""
+    written: list[str] | None = getattr(module, "__all__", None)
+    if written is not None:
+        return written
+    classes = inspect.getmembers(module, inspect.isclass)
+    return [n for n, kind in classes if kind.__module__ == module.__name__ and n[0] != "_"]
+
+
+def methods(kind: type) -> dict[str, Any]:
+    """Return the public methods and properties of a class that are written in this project."""
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        if base.__module__.startswith("headrace"):
+            for name, member in vars(base).items():
+                code = member.__func__ if isinstance(member, classmethod) else member
+                if name[0] != "_" and (inspect.isfunction(code) or isinstance(code, property)):
+                    found[name] = code
+    return found
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    """Yield the docstrings that hold examples, each by the whole name of what it belongs to."""
+    for name, thing in public().items():
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            things = {name: thing}
+            if inspect.isclass(thing):
+                things |= {f"{name}.{member}": code for member, code in methods(thing).items()}
+            for whole, code in things.items():
+                doc = inspect.getdoc(code) if code is not thing else inspect.cleandoc(code.__doc__ or "")
+                if doc and ">>> " in doc:
+                    yield whole, doc
+
+
+def setting() -> list[str]:
+    """Return what comes before each example: the code of the reference's page."""
+    return _BLOCK.findall(API.read_text())
+
+
+async def play(doc: str, names: dict[str, Any]) -> list[str]:
+    """Run the examples of a docstring, and return those that do not show what they say."""
+    failures: list[str] = []
+    for example in _parse(doc):
+        shown = StringIO()
+        with redirect_stdout(shown):
+            await _run(example.source, names)
+        got = shown.getvalue()
+        if not _check.check_output(example.want, got, _FLAGS):
+            failures.append(f"{example.source}shows\n{got}and not\n{example.want}")
+    return failures
+
+
+async def _run(source: str, names: dict[str, Any]) -> None:
+    """Run what is typed at a prompt: values are shown, and so are exceptions."""
+    hook, sys.displayhook = sys.displayhook, sys.__displayhook__
+    try:
+        code: Any = compile(source, "<example>", "single", _TOP_LEVEL, dont_inherit=True)
+        coroutine = eval(code, names)
+        if coroutine is not None:
+            await coroutine
+    except Exception as error:  # noqa: BLE001 - an example may show one
+        last = traceback.format_exception_only(error)[-1]
+        print(f"Traceback (most recent call last):\n{last}", end="")  # noqa: T201
+    finally:
+        sys.displayhook = hook
