@@ -34,8 +34,8 @@
         ├── Snooze
         └── Reject
 
-A lost lease is no exception but a value: see `headrace.broker.Held`. Causes, remedies and exit codes
-stand in `docs/reference/errors.md`.
+A lost lease is no exception but a value: see `headrace.broker.Held`. Causes, remedies and exit
+codes stand in `docs/reference/errors.md`.
 """
 
 from __future__ import annotations
@@ -163,6 +163,10 @@ class InvalidArguments(TaskError, TypeError):
 
 class JobError(HeadraceError):
     """Base of what waiting for a job's result raises.
+
+    Args:
+        job_id: The job that was waited for.
+        *details: What else the error is about.
 
     Attributes:
         job_id: The job that was waited for.

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from importlib import import_module
+from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
@@ -27,8 +28,9 @@ _check = doctest.OutputChecker()
 
 
 def documented() -> list[str]:
-    """Return the names that the reference has, in its order."""
-    return re.findall(r"^::: ([\w.]+)$", API.read_text(), re.MULTILINE)
+    """Return the names that the reference has, in its order, of plug-ins those that are here."""
+    names: list[str] = re.findall(r"^::: ([\w.]+)$", API.read_text(), re.MULTILINE)
+    return [name for name in names if find_spec(name.partition(".")[0]) is not None]
 
 
 def found(name: str) -> Any:
@@ -51,9 +53,11 @@ def public() -> dict[str, Any]:
     for name in documented():
         thing = found(name)
         if isinstance(thing, ModuleType):
-            things |= {f"{name}.{member}": getattr(thing, member) for member in _members(thing)}
+            inside = {f"{name}.{member}": getattr(thing, member) for member in _members(thing)}
         else:
-            things[name] = thing
+            inside = {name: thing}
+        told = list(things.values())
+        things |= {name: one for name, one in inside.items() if not any(one is t for t in told)}
     return things
 
 
@@ -67,13 +71,17 @@ def _members(module: ModuleType) -> list[str]:
 
 
 def methods(kind: type) -> dict[str, Any]:
-    """Return the public methods and properties of a class that are written in this project."""
+    """Return the public methods and properties of a class that are written in this project.
+
+    The tests that a suite is made of are none: their names are sentences.
+    """
     found: dict[str, Any] = {}
     for base in reversed(kind.__mro__):
         if base.__module__.startswith("headrace"):
             for name, member in vars(base).items():
                 code = member.__func__ if isinstance(member, classmethod) else member
-                if name[0] != "_" and (inspect.isfunction(code) or isinstance(code, property)):
+                named = not name.startswith(("_", "test_"))
+                if named and (inspect.isfunction(code) or isinstance(code, property)):
                     found[name] = code
     return found
 
@@ -86,39 +94,42 @@ def examples() -> Iterator[tuple[str, str]]:
             if inspect.isclass(thing):
                 things |= {f"{name}.{member}": code for member, code in methods(thing).items()}
             for whole, code in things.items():
-                doc = inspect.getdoc(code) if code is not thing else inspect.cleandoc(code.__doc__ or "")
-                if doc and ">>> " in doc:
+                if ">>> " in (doc := inspect.cleandoc(code.__doc__ or "")):
                     yield whole, doc
 
 
-def setting() -> list[str]:
+def setting() -> str:
     """Return what comes before each example: the code of the reference's page."""
-    return _BLOCK.findall(API.read_text())
+    return "".join(_BLOCK.findall(API.read_text()))
 
 
-async def play(doc: str, names: dict[str, Any]) -> list[str]:
+async def play(doc: str) -> list[str]:
     """Run the examples of a docstring, and return those that do not show what they say."""
+    names: dict[str, Any] = {"__name__": "example"}
+    await _run(setting(), names, "exec")
     failures: list[str] = []
     for example in _parse(doc):
         shown = StringIO()
         with redirect_stdout(shown):
-            await _run(example.source, names)
-        got = shown.getvalue()
-        if not _check.check_output(example.want, got, _FLAGS):
-            failures.append(f"{example.source}shows\n{got}and not\n{example.want}")
+            try:
+                await _run(example.source, names, "single")
+            except Exception as error:  # noqa: BLE001 - an example may show one
+                last = traceback.format_exception_only(error)[-1]
+                shown.write(f"Traceback (most recent call last):\n{last}")
+        if not _check.check_output(example.want, shown.getvalue(), _FLAGS):
+            failures.append(f"{example.source}shows\n{shown.getvalue()}and not\n{example.want}")
+    names["worker"].stop()
+    await names["running"]
     return failures
 
 
-async def _run(source: str, names: dict[str, Any]) -> None:
-    """Run what is typed at a prompt: values are shown, and so are exceptions."""
+async def _run(source: str, names: dict[str, Any], mode: str) -> None:
+    """Run code as a prompt does, where one can wait: values of single lines are shown."""
+    code: Any = compile(source, "<example>", mode, _TOP_LEVEL, dont_inherit=True)
     hook, sys.displayhook = sys.displayhook, sys.__displayhook__
     try:
-        code: Any = compile(source, "<example>", "single", _TOP_LEVEL, dont_inherit=True)
         coroutine = eval(code, names)
         if coroutine is not None:
             await coroutine
-    except Exception as error:  # noqa: BLE001 - an example may show one
-        last = traceback.format_exception_only(error)[-1]
-        print(f"Traceback (most recent call last):\n{last}", end="")  # noqa: T201
     finally:
         sys.displayhook = hook

@@ -15,8 +15,13 @@ from headrace.cli.text import json_line
 from headrace.queue import Queue
 from headrace.task import Task
 
+EXAMPLE = """\b
+Example:
+  headrace enqueue app:queue send_email a@b.c hi -k html=true --delay 60
+"""
 
-@click.command(epilog=EXIT_CODES)
+
+@click.command(epilog=f"{EXAMPLE}\n{EXIT_CODES}")
 @target_argument
 @click.argument("task")
 @click.argument("args", nargs=-1)
@@ -63,10 +68,6 @@ def enqueue(
     ARGS are JSON. What is no valid JSON is taken as a string: hello is "hello", 42 is a number,
     '"42"' is a string. Put -- before arguments that begin with a dash. What -k names goes before
     what --kwargs names.
-
-    \b
-    Example:
-      headrace enqueue app:queue send_email a@b.c hi -k html=true --delay 60
     """
     positional = tuple(map(_value, args))
     by_name = {**_object(kwargs), **dict(map(_pair, named))}

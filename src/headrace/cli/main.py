@@ -40,12 +40,13 @@ class Commands(click.Group):
     context_settings={"auto_envvar_prefix": "HEADRACE", "show_default": True},
     epilog=EXIT_CODES,
 )
-@click.version_option(__version__, prog_name="headrace")
+@click.version_option(__version__, prog_name="headrace", allow_from_autoenv=False)
 def main() -> None:
     """Run workers and look after queues.
 
     TARGET is module:queue, as for a worker, or a broker's URL; then -q names the queue. A module
-    declares its queue as a worker would; through a URL no command creates one by a wrong name.
+    declares its queue as a worker would. Through a URL, a queue that was never declared is an error
+    that lists those that are: no command creates one by a wrong name.
 
     A URL on the command line can be read by others on the same machine. Where it holds a password,
     name module:queue and give the URL to the module as $HEADRACE_URL.
@@ -54,7 +55,7 @@ def main() -> None:
     JSON: it cannot speak to the terminal.
 
     Every option can be set by an environment variable: HEADRACE_DEAD_LIST_LIMIT=5 is
-    `headrace dead list --limit 5`.
+    `headrace dead list --limit 5`. One that may be repeated takes its values with blanks between.
     """
     # A command for people shows no log; those that serve set up their own.
     logging.getLogger("headrace").addHandler(logging.NullHandler())

@@ -17,14 +17,18 @@ from headrace.cli.failure import Failure
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-REPORT_EXIT_CODES = """\b
+REPORT_EPILOG = """\b
+Example:
+  headrace bench report today.json --against yesterday.json
+
+\b
 Exit codes:
   0  the pages are written
   2  the command line is wrong, RUN holds no run, or something is not installed
 """
 
 
-@click.command(epilog=REPORT_EXIT_CODES)
+@click.command(epilog=REPORT_EPILOG)
 @click.argument("run", type=_FILE)
 @click.option("--against", type=_FILE, help="An earlier run to compare it with.")
 @click.option(
@@ -39,10 +43,6 @@ def report(run: Path, against: Path | None, out: Path | None) -> None:
     RUN is a file of `headrace bench`. The HTML page is one file that loads nothing; the plots of
     the other lie beside it as SVG files. A comparison marks what differs beyond noise. It needs the
     extra bench: pip install "headrace[bench]".
-
-    \b
-    Example:
-      headrace bench report today.json --against yesterday.json
     """
     record = presentable(read_record(run))
     other = None if against is None else presentable(read_record(against))

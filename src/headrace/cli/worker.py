@@ -22,7 +22,15 @@ from headrace.supervisor.supervisor import Supervisor
 from headrace.worker.shutdown import Ending
 from headrace.worker.worker import Worker
 
-WORKER_EXIT_CODES = """\b
+WORKER_EPILOG = """\b
+Signals:
+  SIGTERM, SIGINT  finish what runs within the grace and give the rest back
+  the second       give everything back now
+  the third        exit at once
+  SIGHUP           with --processes: replace the workers one after the other,
+                   each when the new one serves
+
+\b
 Exit codes:
   0    stopped in order
   1    stopped in a hurry: asked twice, or a job ignored its cancellation
@@ -35,7 +43,7 @@ if every one of them ended so before any was ready.
 """
 
 
-@click.command(epilog=WORKER_EXIT_CODES)
+@click.command(epilog=WORKER_EPILOG)
 @click.argument("targets", nargs=-1, required=True, metavar="MODULE:QUEUE...")
 @click.option("-c", "--concurrency", default=100, help="Jobs at a time.")
 @click.option(
@@ -86,14 +94,6 @@ def worker(
     """Run the jobs of one or more queues, the most important one first.
 
     Modules are looked for in the current folder too. uvloop is used where it is installed.
-
-    \b
-    Signals:
-      SIGTERM, SIGINT  finish what runs within the grace and give the rest back
-      the second       give everything back now
-      the third        exit at once
-      SIGHUP           with --processes: replace the workers one after the other,
-                       each when the new one serves
     """
     configure_logging(log_level, log_format)
     queues = [load_queue(target) for target in targets]

@@ -191,7 +191,12 @@ class BrokerMachine(RuleBasedStateMachine):
 
 
 def broker_machine(rig: Rig) -> type[BrokerMachine]:
-    """Return a state machine that works on queues of the rig's broker."""
+    """Return a state machine that works on queues of the rig's broker.
+
+    Examples:
+        >>> machine = broker_machine(Rig(connect=MemoryBroker))
+        >>> TestMine = machine.TestCase
+    """
     return type("Machine", (BrokerMachine,), {"make_rig": staticmethod(lambda: rig)})
 
 
