@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -53,7 +54,7 @@ class CurrentJob(Struct, frozen=True, gc=False):
 
 _current: ContextVar[CurrentJob] = ContextVar("headrace_current_job")
 
-set_current_job = _current.set
+set_current_job: Callable[[CurrentJob], Token[CurrentJob]] = _current.set
 """Make a job the current one of this context. Each job runs in a context of its own."""
 
 

@@ -50,10 +50,10 @@ class HeadraceError(Exception):
 
     Examples:
         >>> try:
-        ...     await queue.enqueue(send_email, "a@b.c")
+        ...     await queue.job("no-such-job").result(timeout=10)
         ... except HeadraceError as error:
         ...     print(type(error).__name__)
-        InvalidArguments
+        JobNotFound
     """
 
 

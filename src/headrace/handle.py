@@ -56,8 +56,8 @@ class JobHandle(Generic[R_co]):
         self._queue = queue
         self._decode = decode
         self._largest = largest
-        self.id = job_id
-        self.duplicate = duplicate
+        self.id: str = job_id
+        self.duplicate: bool = duplicate
 
     async def result(self, timeout: Duration | None = None) -> R_co:
         """Wait until the job is over and return what its task returned.

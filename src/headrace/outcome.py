@@ -23,9 +23,8 @@ class Done(Struct, frozen=True, eq=False, gc=False):
     Examples:
         >>> await broker.settle([Done(lease, result=b"sent", ttl=60)])
         [True]
-        >>> [info] = await broker.lookup("mail", [lease.id])
-        >>> info.result
-        b'sent'
+        >>> await broker.lookup("mail", [lease.id])
+        [JobInfo(id='job-1', state=<JobState.SUCCEEDED: 'succeeded'>, attempt=0, result=b'sent')]
     """
 
     lease: Lease

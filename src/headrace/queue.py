@@ -96,8 +96,8 @@ class Queue(Registry):
             url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
         self.name = name
         self.broker: Broker = broker_from_url(url) if isinstance(url, str) else url
-        self.result_ttl = seconds(result_ttl, name="result_ttl")
-        self.spec = QueueSpec(
+        self.result_ttl: float = seconds(result_ttl, name="result_ttl")
+        self.spec: QueueSpec = QueueSpec(
             name=name,
             lanes=lanes,
             lease=seconds(lease, name="lease"),
@@ -105,7 +105,7 @@ class Queue(Registry):
         )
         self.max_deliveries = max_deliveries
         self.max_payload = max_payload
-        self.unknown_ttl = seconds(unknown_ttl, name="unknown_ttl")
+        self.unknown_ttl: float = seconds(unknown_ttl, name="unknown_ttl")
         self._url = url if isinstance(url, str) else None
         self._opened = 0
         self._loop: asyncio.AbstractEventLoop | None = None

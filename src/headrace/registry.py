@@ -106,7 +106,7 @@ class Registry:
 
         Examples:
             >>> @queue.task(retry=RetryPolicy(attempts=5), timeout=30, concurrency=4)
-            ... async def crawl(url: str) -> int: ...
+            ... async def crawl(url: str) -> None: ...
             >>> crawl
             <AsyncTask 'crawl'>
         """

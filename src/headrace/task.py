@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import WRAPPER_ASSIGNMENTS
 from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack
 
 import msgspec
 from msgspec import Raw, Struct
 
-from headrace.codec import encode, from_builtin
+from headrace.codec import Settings, encode, from_builtin
 from headrace.errors import InvalidArguments
 from headrace.implementation import Implementation
 from headrace.options import JobOptions, Options, checked
@@ -44,14 +44,14 @@ class Task(Generic[P, R_co]):
 
     def __init__(self, name: str, defaults: Mapping[str, Any] | None = None) -> None:
         self.name = name
-        self.defaults = Options(**(defaults or {}))
+        self.defaults: Options = Options(**(defaults or {}))
         self._defaults = defaults or {}
         self._override({})
 
     def _override(self, options: Mapping[str, Any]) -> None:
         self._overrides = options
-        self.effective = Options(**{**self._defaults, **options})
-        self.settings = Options(**options).settings() if options else None
+        self.effective: Options = Options(**{**self._defaults, **options})
+        self.settings: Settings | None = Options(**options).settings() if options else None
 
     def options(self, **options: Unpack[JobOptions]) -> Self:
         """Return a copy with other options and the same signature.
@@ -108,7 +108,7 @@ class LocalTask(Task[P, R_co]):
     def __init__(self, implementation: Implementation, defaults: Mapping[str, Any]) -> None:
         super().__init__(implementation.task, defaults)
         self.implementation = implementation
-        self.__wrapped__ = implementation.function
+        self.__wrapped__: Callable[..., Any] = implementation.function
         for name in WRAPPER_ASSIGNMENTS:
             setattr(self, name, getattr(implementation.function, name, None))
 

@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
+from textwrap import indent
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +22,14 @@ ROOT = Path(__file__).parent.parent.parent
 API = ROOT / "docs" / "reference" / "api.md"
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_FOR_CHECKERS = """\
+# ruff: noqa
+# pyright: reportUnusedExpression=false, reportUnusedFunction=false, reportUnusedVariable=false
+# pyright: reportUnusedImport=false, reportUnusedClass=false
+from __future__ import annotations
+"""
+"""A prompt shows what a line comes to, and nobody uses all that an example has."""
+
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 _TOP_LEVEL = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _parse = doctest.DocTestParser().get_examples
@@ -79,7 +88,7 @@ def methods(kind: type) -> dict[str, Any]:
     for base in reversed(kind.__mro__):
         if base.__module__.startswith("headrace"):
             for name, member in vars(base).items():
-                code = member.__func__ if isinstance(member, classmethod) else member
+                code: Any = getattr(member, "__func__", member)
                 named = not name.startswith(("_", "test_"))
                 if named and (inspect.isfunction(code) or isinstance(code, property)):
                     found[name] = code
@@ -101,6 +110,19 @@ def examples() -> Iterator[tuple[str, str]]:
 def setting() -> str:
     """Return what comes before each example: the code of the reference's page."""
     return "".join(_BLOCK.findall(API.read_text()))
+
+
+def module() -> str:
+    """Return all examples as a module for type checkers, each in a function of its own."""
+    statements = [ast.unparse(node) for node in ast.parse(setting()).body]
+    imports = [line for line in statements if "import" in line.split()]
+    before = "\n".join(line for line in statements if line not in imports)
+    parts = [_FOR_CHECKERS, *dict.fromkeys(imports)]
+    for name, doc in examples():
+        typed = "".join(example.source for example in _parse(doc))
+        parts.append(f"async def {name.replace('.', '_')}() -> None:")
+        parts.append(indent(f"{before}\n{typed}", "    "))
+    return "\n".join(parts)
 
 
 async def play(doc: str) -> list[str]:

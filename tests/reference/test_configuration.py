@@ -29,22 +29,35 @@ DEFAULT, RANGE = 2, 3
 def job() -> None: ...
 
 
-def with_key(**options: Any) -> Task[..., Any]:
-    """Give an option to a job; `unique_for` goes with a key only."""
-    return Task("job").options(
-        **({"unique": "key"} | options if "unique_for" in options else options)
-    )
+def make_queue(**settings: Any) -> object:
+    return Queue("memory://", **settings)
 
 
-MAKERS: dict[str, Callable[..., Any]] = {
-    "A queue": lambda **settings: Queue("memory://", **settings),
-    "A worker": lambda **settings: Worker(Queue("memory://"), **settings),
-    "A task": lambda **settings: Queue("memory://").task(**settings)(job),
-    "A job": with_key,
+def make_worker(**settings: Any) -> object:
+    return Worker(Queue("memory://"), **settings)
+
+
+def make_task(**settings: Any) -> object:
+    return Queue("memory://").task(**settings)(job)
+
+
+def make_schedule(*, interval: float = 1, **settings: Any) -> object:
+    return Queue("memory://").every(interval, **settings)(job)
+
+
+def make_job(**settings: Any) -> object:
+    if "unique_for" in settings:
+        settings["unique"] = "key"
+    return Task[..., Any]("job").options(**settings)
+
+
+MAKERS: dict[str, Callable[..., object]] = {
+    "A queue": make_queue,
+    "A worker": make_worker,
+    "A task": make_task,
+    "A job": make_job,
     "Retries": RetryPolicy,
-    "Schedules": lambda **settings: Queue("memory://").every(
-        settings.pop("interval", 1), **settings
-    )(job),
+    "Schedules": make_schedule,
 }
 
 

@@ -15,7 +15,7 @@ import headrace
 import headrace.broker
 import headrace.testing
 import headrace.testing.conformance
-from headrace import Broker, HeadraceError, JobHandle, Queue, Worker
+from headrace import Broker, HeadraceError, JobHandle, Queue, Worker, middleware, vocabulary
 from tests.reference.examples import documented, found, methods, public
 
 PUBLIC = public()
@@ -94,7 +94,7 @@ def test_a_call_says_what_it_raises(kind: type) -> None:
     assert [name for name, code in calls(kind).items() if "Raises: " not in words(code)] == []
 
 
-@pytest.mark.parametrize("module", [headrace.broker, headrace.vocabulary, headrace.middleware])
+@pytest.mark.parametrize("module", [headrace.broker, middleware, vocabulary])
 def test_what_is_no_class_is_documented_below(module: Any) -> None:
     """Types have names and constants have units only in the source."""
     body = ast.parse(Path(module.__file__).read_text()).body

@@ -62,5 +62,5 @@ def main() -> None:
 
 
 bench.add_command(report)
-for command in (bench, dead, demo, doctor, enqueue, info, pause, purge, resume, worker):
-    main.add_command(command)
+for _command in (bench, dead, demo, doctor, enqueue, info, pause, purge, resume, worker):
+    main.add_command(_command)

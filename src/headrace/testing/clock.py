@@ -20,8 +20,8 @@ class ManualTimer:
     __slots__ = ("_run", "cancelled", "when")
 
     def __init__(self, when: float, run: Callable[[], object]) -> None:
-        self.when = when
-        self.cancelled = False
+        self.when: float = when
+        self.cancelled: bool = False
         self._run = run
 
     def cancel(self) -> None:

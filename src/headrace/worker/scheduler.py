@@ -14,7 +14,7 @@ from headrace.schedule import Schedule
 from headrace.worker.attempt import Attempt
 from headrace.worker.backoff import Backoff
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 CHECK_EVERY = 60.0
 """Seconds between two looks whether each schedule has its next tick in the broker."""

@@ -29,7 +29,7 @@ from headrace.worker.source import Source
 from headrace.worker.tally import Tally
 from headrace.worker.threads import Threads
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 
 class Worker:
@@ -74,8 +74,8 @@ class Worker:
             message = "a worker serves at least one queue"
             raise InvalidOption(message)
         settings = settings_from(concurrency, grace, prefetch, max_stall, threads)
-        self.id = _worker_id()
-        self.tally = Tally()
+        self.id: str = _worker_id()
+        self.tally: Tally = Tally()
         self._threads = Threads(settings.threads)
         limits = TaskLimits(max(1, settings.concurrency // 2))
         clock = queues[0].broker.clock

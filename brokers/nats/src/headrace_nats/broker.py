@@ -20,7 +20,7 @@ from headrace_nats.queue import NatsQueue
 from headrace_nats.service import Service
 from headrace_nats.stream import spec_of
 
-logger = logging.getLogger("headrace.nats")
+logger: logging.Logger = logging.getLogger("headrace.nats")
 
 PAGE = 256
 """Streams in one answer of the server."""

@@ -48,7 +48,7 @@ from headrace_redis.wire import (
     token_of,
 )
 
-logger = logging.getLogger("headrace.redis")
+logger: logging.Logger = logging.getLogger("headrace.redis")
 
 BATCH = 500
 """Jobs in one script: it holds up the whole server while it runs, a few milliseconds."""

@@ -196,7 +196,7 @@ async def cancel_after(rounds: int, call: Awaitable[Any]) -> None:
 class Chapter:
     """Base of the chapters: the fixtures."""
 
-    pytestmark = pytest.mark.anyio
+    pytestmark: pytest.MarkDecorator = pytest.mark.anyio
 
     @pytest.fixture(params=["asyncio", "uvloop"])
     def anyio_backend(self, request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
