@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from headrace.cli.main import main
 from tests.reference.page import FOLDER
 
 PAGE = FOLDER / "cli.md"
+WIDTH = 112
 
 HEAD = """\
 # Command line
@@ -61,7 +63,7 @@ def _overview(root: click.Context) -> str:
     rows = [("command", "")]
     for context in _below(root):
         path, summary = context.command_path, _blocks(context.command.help)[0]
-        rows.append((f"[`{path}`](#{path.replace(' ', '-')})", summary))
+        rows.append((f"[`{path}`](#{path.replace(' ', '-')})", _marked(summary)))
     return _table(rows)
 
 
@@ -92,7 +94,7 @@ def _blocks(text: str | None) -> list[str]:
 def _block(block: str) -> str:
     """Return a paragraph, what a terminal shows, or a table of what has two columns."""
     if not block.startswith("\b\n"):
-        return _marked(block)
+        return fill(_marked(block), WIDTH, break_long_words=False, break_on_hyphens=False)
     title, *lines = block.removeprefix("\b\n").rstrip().splitlines()
     if title == "Example:":
         first, *output = (line.removeprefix("  ") for line in lines)
