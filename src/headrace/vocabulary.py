@@ -26,7 +26,7 @@ class Capability(Flag):
     SHARED = auto()
     """It lives outside this process: workers in other processes see the same queue."""
     DURABLE = auto()
-    """Accepted jobs outlive the end of this process."""
+    """Accepted jobs outlive this process, and the server's as its settings have it."""
     RUNNING_STATE = auto()
     """`lookup` tells a running job from a queued one; `stats` counts both on every broker."""
     EXACT_CANCEL = auto()
