@@ -17,7 +17,7 @@ TREE = [
     for _, kind in inspect.getmembers(errors, inspect.isclass)
     if issubclass(kind, errors.HeadraceError)
 ]
-LEAVES = [kind for kind in TREE if not kind.__subclasses__()]
+LEAVES = [kind for kind in TREE if not any(kind in other.__bases__ for other in TREE)]
 FACTS = {"cause", "raised by", "applied", "remedy", "exit code"}
 
 
