@@ -7,6 +7,7 @@ looked up by name or executed on the way.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Annotated, Any
@@ -159,7 +160,7 @@ _head = msgspec.msgpack.Decoder(_Head)
 _failure = msgspec.msgpack.Decoder(Failure)
 _history = msgspec.msgpack.Decoder(History)
 
-encode = _encoder.encode
+encode: Callable[[Any], bytes] = _encoder.encode
 """Encode any value as msgpack; its type's own exceptions pass through."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -24,6 +25,15 @@ class CurrentJob(Struct, frozen=True, gc=False):
         deadline: When the attempt times out, in `loop.time()` seconds; `None`: never.
         headers: What the producer gave along.
         enqueued_ms: When it was enqueued: milliseconds since the epoch, by the producer's clock.
+
+    Examples:
+        >>> @queue.task
+        ... async def introduce() -> str:
+        ...     job = current_job()
+        ...     return f"{job.task} on {job.queue}, attempt {job.attempt}"
+        >>> job = await queue.enqueue(introduce)
+        >>> await job.result(timeout=10)
+        'introduce on default, attempt 1'
     """
 
     id: str
@@ -44,7 +54,7 @@ class CurrentJob(Struct, frozen=True, gc=False):
 
 _current: ContextVar[CurrentJob] = ContextVar("headrace_current_job")
 
-set_current_job = _current.set
+set_current_job: Callable[[CurrentJob], Token[CurrentJob]] = _current.set
 """Make a job the current one of this context. Each job runs in a context of its own."""
 
 
@@ -54,8 +64,13 @@ def current_job() -> CurrentJob:
     Raises:
         NoCurrentJob: None does.
 
-    Example:
-        `current_job().attempt`
+    Examples:
+        >>> @queue.task
+        ... def store(row: str) -> bool:
+        ...     return current_job().fencing > 0
+        >>> job = await queue.enqueue(store, "a row")
+        >>> await job.result(timeout=10)
+        True
     """
     try:
         return _current.get()

@@ -7,7 +7,7 @@
     │   ├── Overloaded            refused for memory or size limits, not applied: try again later
     │   ├── Rejected              this item alone, for good: too large, bad id, bad priority
     │   ├── ConfigMismatch        the queue is declared with other settings
-    │   ├── Unsupported           this broker cannot do that
+    │   ├── Unsupported           the server cannot keep the contract as it is
     │   └── AuthFailed            wrong credentials, or a permission is missing
     ├── PluginError               a broker URL
     │   ├── InvalidURL
@@ -34,7 +34,8 @@
         ├── Snooze
         └── Reject
 
-A lost lease is no exception but a value: see `headrace.broker.Held`.
+A lost lease is no exception but a value: see `headrace.broker.Held`. Causes, remedies and exit
+codes stand in `docs/reference/errors.md`.
 """
 
 from __future__ import annotations
@@ -43,11 +44,33 @@ from datetime import timedelta
 
 
 class HeadraceError(Exception):
-    """Base of every exception that Headrace raises."""
+    """Base of every exception that Headrace raises.
+
+    The example stands for those below that have none of their own.
+
+    Examples:
+        >>> try:
+        ...     await queue.job("no-such-job").result(timeout=10)
+        ... except HeadraceError as error:
+        ...     print(type(error).__name__)
+        JobNotFound
+    """
 
 
 class BrokerError(HeadraceError):
-    """Base of what a broker verb raises. No driver's exception ever escapes a broker."""
+    """Base of what a broker verb raises. No driver's exception ever escapes a broker.
+
+    Itself it is what a server said that means none of those below.
+
+    Examples:
+        >>> faulty = FaultyBroker(MemoryBroker())
+        >>> faulty.fail("open", Unavailable("connection refused"))
+        >>> try:
+        ...     await Queue(faulty).open()
+        ... except BrokerError as error:
+        ...     print(error)
+        connection refused
+    """
 
 
 class Unavailable(BrokerError):
@@ -85,13 +108,13 @@ class Rejected(BrokerError):
 class ConfigMismatch(BrokerError):
     """The broker already holds this queue with another lease or another number of lanes.
 
-    Every client of a queue must agree on both. Change the code, or empty the queue and delete it
-    in the broker.
+    Every client of a queue must agree on both, and on Redis on `track` too. Change the code, or
+    empty the queue and delete it in the broker.
     """
 
 
 class Unsupported(BrokerError):
-    """The broker does not declare the capability that this call needs."""
+    """The server is too old for the contract, or set up in a way that would lose jobs."""
 
 
 class AuthFailed(BrokerError):
@@ -141,8 +164,20 @@ class InvalidArguments(TaskError, TypeError):
 class JobError(HeadraceError):
     """Base of what waiting for a job's result raises.
 
+    Args:
+        job_id: The job that was waited for.
+        *details: What else the error is about.
+
     Attributes:
         job_id: The job that was waited for.
+
+    Examples:
+        >>> job = await queue.enqueue(call_api, 42)
+        >>> try:
+        ...     await job.result(timeout=10)
+        ... except JobError as error:
+        ...     print(type(error).__name__, error.job_id == job.id)
+        JobFailed True
     """
 
     def __init__(self, job_id: str, *details: object) -> None:
@@ -161,6 +196,14 @@ class JobFailed(JobError):
         error: The name of the last exception's class, `""` if there was none.
         message: That exception's text, cut to a bounded length.
         traceback: Its traceback as text, `""` if there was none.
+
+    Examples:
+        >>> job = await queue.enqueue(call_api, 42)
+        >>> try:
+        ...     await job.result(timeout=10)
+        ... except JobFailed as error:
+        ...     print(error.reason, error.error, error.message, sep=", ")
+        attempts used up (1), ConnectionError, no route to host
     """
 
     def __init__(
@@ -250,8 +293,18 @@ class Retry(TaskSignal):
     Uses up an attempt; when none is left the job is dead-lettered.
 
     Args:
-        after: Seconds until the next attempt; the task's retry policy decides if it is not given.
         reason: Kept in the job's error history.
+        after: Seconds until the next attempt; the task's retry policy decides if it is not given.
+
+    Examples:
+        >>> @queue.task
+        ... async def fetch(url: str) -> int:
+        ...     if current_job().attempt == 1:
+        ...         raise Retry("the server is busy", after=0.1)
+        ...     return current_job().attempt
+        >>> job = await queue.enqueue(fetch, "https://example.org")
+        >>> await job.result(timeout=10)
+        2
     """
 
     def __init__(self, reason: str = "", *, after: float | timedelta | None = None) -> None:
@@ -265,6 +318,16 @@ class Snooze(TaskSignal):
 
     Args:
         after: Seconds until the job may start again.
+
+    Examples:
+        >>> @queue.task
+        ... async def open_shop() -> int:
+        ...     if datetime.now(UTC) < current_job().enqueued_at + timedelta(seconds=0.2):
+        ...         raise Snooze(0.2)
+        ...     return current_job().attempt
+        >>> job = await queue.enqueue(open_shop)
+        >>> await job.result(timeout=10)
+        1
     """
 
     def __init__(self, after: float | timedelta) -> None:
@@ -277,6 +340,15 @@ class Reject(TaskSignal):
 
     Args:
         reason: Told with the dead letter.
+
+    Examples:
+        >>> @queue.task
+        ... async def bill(order: int) -> None:
+        ...     raise Reject("the shop is gone")
+        >>> job = await queue.enqueue(bill, 42)
+        >>> await job.result(timeout=10)
+        Traceback (most recent call last):
+        headrace.errors.JobFailed: job '...' is dead (rejected by its task: the shop is gone)...
     """
 
     def __init__(self, reason: str) -> None:

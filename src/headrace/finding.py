@@ -8,7 +8,12 @@ from msgspec import Struct
 
 
 class Verdict(StrEnum):
-    """How bad a finding is."""
+    """How bad a finding is.
+
+    Examples:
+        >>> Verdict.REFUSED in [finding.verdict for finding in await broker.examine()]
+        False
+    """
 
     OK = "ok"
     """As it should be."""
@@ -26,6 +31,13 @@ class Finding(Struct, frozen=True):
         verdict: How bad it is.
         detail: What was found. No secret, whatever the URL and the server's own words hold.
         remedy: What to do about it, `""` if there is nothing to do.
+
+    Examples:
+        >>> for finding in await broker.examine():
+        ...     print(finding.verdict, finding.check)
+        ok connection
+        warning durability
+        warning sharing
     """
 
     check: str

@@ -31,6 +31,13 @@ class JobHandle(Generic[R_co]):
     Attributes:
         id: The job's id.
         duplicate: Whether `enqueue` found this job there already, by its id or its unique key.
+
+    Examples:
+        >>> job = await queue.enqueue(send_email.options(job_id="welcome-42"), "a@b.c", "hi")
+        >>> job
+        <JobHandle welcome-42>
+        >>> await job.result(timeout=10), await job.status()
+        (2, <JobState.SUCCEEDED: 'succeeded'>)
     """
 
     __slots__ = ("_broker", "_decode", "_largest", "_queue", "duplicate", "id")
@@ -49,8 +56,8 @@ class JobHandle(Generic[R_co]):
         self._queue = queue
         self._decode = decode
         self._largest = largest
-        self.id = job_id
-        self.duplicate = duplicate
+        self.id: str = job_id
+        self.duplicate: bool = duplicate
 
     async def result(self, timeout: Duration | None = None) -> R_co:
         """Wait until the job is over and return what its task returned.
@@ -58,7 +65,7 @@ class JobHandle(Generic[R_co]):
         A cancelled wait leaves nothing behind; the job goes on.
 
         Args:
-            timeout: Give up after so long; `None` waits as long as it takes.
+            timeout: Give up after so many seconds; `None` waits as long as it takes.
 
         Returns:
             The value, as the task's return annotation has it.
@@ -71,7 +78,13 @@ class JobHandle(Generic[R_co]):
             ResultTimeout: The time is up. The job goes on.
             InvalidResult: The stored value does not fit the annotation, or is larger than
                 `max_payload`.
+            InvalidOption: The timeout makes no sense.
             BrokerError: The broker could not be asked.
+
+        Examples:
+            >>> job = await queue.enqueue(send_email, "a@b.c", "hi")
+            >>> await job.result(timeout=10)
+            2
         """
         info = await self._final(timeout)
         if info.state is not JobState.SUCCEEDED:
@@ -102,12 +115,24 @@ class JobHandle(Generic[R_co]):
                 raise ResultTimeout(self.id)
 
     async def status(self) -> JobState:
-        """Return where the job is in its life; `JobState.UNKNOWN`: the broker does not know it."""
+        """Return where the job is in its life; `JobState.UNKNOWN`: the broker does not know it.
+
+        A cancelled call leaves nothing behind.
+
+        Raises:
+            BrokerError: The broker could not be asked.
+        """
         info = await self.info()
         return JobState.UNKNOWN if info is None else info.state
 
     async def info(self) -> JobInfo | None:
-        """Return what the broker knows of the job, `None` if nothing."""
+        """Return what the broker knows of the job, `None` if nothing.
+
+        A cancelled call leaves nothing behind.
+
+        Raises:
+            BrokerError: The broker could not be asked.
+        """
         [info] = await self._broker.lookup(self._queue, [self.id])
         return info
 
@@ -116,9 +141,18 @@ class JobHandle(Generic[R_co]):
 
         One that waits will not start. One that runs gets an `asyncio.CancelledError` when its
         worker next renews its lease, a few seconds later at most, and is not started again.
+        A cancelled call leaves it open whether the job is taken back; call it again.
 
         Returns:
             False if there is nothing to cancel: it is over, or unknown.
+
+        Raises:
+            BrokerError: The broker could not be told.
+
+        Examples:
+            >>> job = await queue.enqueue(send_email.options(delay=60), "a@b.c", "hi")
+            >>> await job.cancel(), await job.status()
+            (True, <JobState.CANCELLED: 'cancelled'>)
         """
         [answer] = await self._broker.cancel(self._queue, [self.id])
         return answer is not Cancelled.NOT_FOUND

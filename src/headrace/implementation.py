@@ -45,7 +45,7 @@ class Implementation:
         self.task = task
         self.concurrency = concurrency
         self.function = function
-        self.is_async = inspect.iscoroutinefunction(function)
+        self.is_async: bool = inspect.iscoroutinefunction(function)
 
     @cached_property
     def signature(self) -> Signature:

@@ -8,7 +8,15 @@ from msgspec import Struct
 
 
 class JobState(StrEnum):
-    """Where a job is in its life. The last four are final: a job reaches exactly one of them."""
+    """Where a job is in its life. It reaches exactly one of the four states that are final.
+
+    Examples:
+        >>> job = await queue.enqueue(send_email.options(delay=60), "a@b.c", "hi")
+        >>> await job.status()
+        <JobState.DELAYED: 'delayed'>
+        >>> JobState.DELAYED.final, JobState.DEAD.final
+        (False, True)
+    """
 
     DELAYED = "delayed"
     """Waits for its time: delayed by its producer, or to be retried."""
@@ -51,6 +59,13 @@ class NewJob(Struct, frozen=True, kw_only=True, gc=False):
         unique_for: `None`: the key is held until the job is final. Otherwise for that many
             seconds, whatever becomes of the job.
         expires: Seconds from now, by the broker's clock, after which no attempt is started.
+
+    Examples:
+        >>> job = NewJob(id="job-2", body=b"hi", priority=0, delay=60)
+        >>> await broker.enqueue("mail", [job], batch="batch-2")
+        [None]
+        >>> await broker.enqueue("mail", [job], batch="batch-3")
+        ['job-2']
     """
 
     id: str
@@ -80,6 +95,10 @@ class Lease(Struct, eq=False, gc=False):
         deadline: When the lease ends, in `Broker.clock.monotonic()` seconds, counted from before
             the request was sent. The broker moves it when a renewal was granted.
         token: The broker's own business; it means the same to each of its clients.
+
+    Examples:
+        >>> lease.id, lease.body, lease.attempt, lease.deliveries
+        ('job-1', b'hi', 0, 1)
     """
 
     queue: str
@@ -102,6 +121,10 @@ class JobInfo(Struct, frozen=True, gc=False):
         state: Where it is; it may lag behind.
         attempt: Failures so far.
         result: The bytes that `Done` or `Dead` brought, while they are kept.
+
+    Examples:
+        >>> await broker.lookup("mail", ["job-1"])
+        [JobInfo(id='job-1', state=<JobState.RUNNING: 'running'>, attempt=0, result=None)]
     """
 
     id: str
@@ -123,6 +146,13 @@ class DeadJob(Struct, frozen=True, gc=False):
         deliveries: How often its last copy was handed out.
         reason: Why it was given up.
         died_at: When, in seconds since the epoch by the broker's clock.
+
+    Examples:
+        >>> await broker.settle([Dead(lease, "no such address", b"", attempt=1)])
+        [True]
+        >>> [letter] = await broker.dead("mail")
+        >>> letter.id, letter.reason
+        ('job-1', 'no such address')
     """
 
     cursor: str

@@ -24,6 +24,11 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
         deliveries: How often its last copy was handed out.
         died_at: When, in UTC by the broker's clock.
         body: The bytes that were enqueued, unchanged.
+
+    Examples:
+        >>> async for letter in queue.dead_letters():
+        ...     print(letter.task, letter.reason, letter.failures[-1].message)
+        call_api attempts used up (1) no route to host
     """
 
     id: str

@@ -21,7 +21,13 @@ MAX_KEY = 256
 
 
 class Priority(IntEnum):
-    """The lanes of a queue with three of them. Any lane's number does as well, 0 is first."""
+    """The lanes of a queue with three of them. Any lane's number does as well, 0 is first.
+
+    Examples:
+        >>> urgent = send_email.options(priority=Priority.HIGH)
+        >>> urgent.effective.priority
+        0
+    """
 
     HIGH = 0
     NORMAL = 1
@@ -29,7 +35,12 @@ class Priority(IntEnum):
 
 
 class TaskOptions(TypedDict, total=False):
-    """Options that a task can have for all of its jobs, and a job for itself."""
+    """Options that a task can have for all of its jobs, and a job for itself.
+
+    Examples:
+        >>> @queue.task(timeout=30, retry=RetryPolicy(attempts=5), result_ttl=timedelta(hours=1))
+        ... async def report(day: str) -> None: ...
+    """
 
     priority: int
     """The lane; the middle one if it is not given."""
@@ -46,7 +57,14 @@ class TaskOptions(TypedDict, total=False):
 
 
 class JobOptions(TaskOptions, total=False):
-    """Options that only one job can have."""
+    """Options that only one job can have.
+
+    Examples:
+        >>> once = send_email.options(delay=timedelta(hours=1), unique="welcome:42")
+        >>> job = await queue.enqueue(once, "a@b.c", "hi")
+        >>> (await queue.enqueue(once, "a@b.c", "hi")).duplicate
+        True
+    """
 
     delay: Duration
     """Do not start before so much time has passed."""

@@ -19,6 +19,12 @@ class Done(Struct, frozen=True, eq=False, gc=False):
         result: Kept for `ttl` seconds for `Broker.lookup`.
         ttl: Seconds; 0 keeps nothing, not even the state.
         state: How it ended.
+
+    Examples:
+        >>> await broker.settle([Done(lease, result=b"sent", ttl=60)])
+        [True]
+        >>> await broker.lookup("mail", [lease.id])
+        [JobInfo(id='job-1', state=<JobState.SUCCEEDED: 'succeeded'>, attempt=0, result=b'sent')]
     """
 
     lease: Lease
@@ -35,6 +41,10 @@ class Reschedule(Struct, frozen=True, eq=False, gc=False):
         delay: Seconds from now, by the broker's clock.
         attempt: The new count of failures: one more for a retry, the same for a snooze.
         meta: Replaces the job's meta.
+
+    Examples:
+        >>> await broker.settle([Reschedule(lease, delay=2.0, attempt=1, meta=b"timed out")])
+        [True]
     """
 
     lease: Lease
@@ -53,6 +63,10 @@ class Dead(Struct, frozen=True, eq=False, gc=False):
         attempt: The new count of failures.
         result: The encoded failure, kept for `ttl` seconds for `Broker.lookup`.
         ttl: Seconds; 0 keeps only the dead letter.
+
+    Examples:
+        >>> await broker.settle([Dead(lease, "no such address", b"", attempt=1)])
+        [True]
     """
 
     lease: Lease
@@ -70,6 +84,13 @@ class Release(Struct, frozen=True, eq=False, gc=False):
 
     Attributes:
         lease: What it settles.
+
+    Examples:
+        >>> await broker.settle([Release(lease)])
+        [True]
+        >>> [again] = await broker.claim("mail", "worker-2", 1, 0)
+        >>> again.id, again.deliveries
+        ('job-1', 1)
     """
 
     lease: Lease

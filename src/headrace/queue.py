@@ -45,21 +45,35 @@ class Queue(Registry):
         url: Any broker's URL, or a `Broker`; if it is not given `$HEADRACE_URL`, else `memory://`.
             A `Broker` stays the caller's: the queue opens it, and leaves closing it to its owner.
         name: 1 to 64 of `A-Z a-z 0-9 _ -`.
-        lanes: How many priorities there are, 0 is served first.
-        lease: Seconds after which the jobs of a worker that died start again.
+        lanes: How many priorities there are, 1 to 16; 0 is served first.
+        lease: Seconds after which the jobs of a worker that died start again, at least 0.1.
         max_deliveries: How often in a row a job may be handed out without any outcome, because its
-            worker died, before it is dead-lettered.
+            worker died, before it is dead-lettered; 1 or more.
         result_ttl: Seconds for which results are kept; 0 keeps none.
         max_payload: Bytes of an encoded job or result at most.
         unknown_ttl: Seconds for which a job whose task no worker knows is given back, for a
             rolling deploy to bring the task, before it is dead-lettered.
 
+    Attributes:
+        name: The queue's name.
+        broker: Where its jobs are.
+        result_ttl: Seconds.
+        spec: What `open` declares.
+        max_deliveries: As it was given.
+        max_payload: Bytes.
+        unknown_ttl: Seconds.
+
     Raises:
         InvalidOption: A setting makes no sense.
         PluginError: The URL leads to no broker.
 
-    Example:
-        `queue = Queue("redis://localhost:6379/0")`, then `async with queue: ...`
+    Examples:
+        >>> queue = Queue("memory://", name="mail", lease=60)
+        >>> async with queue:
+        ...     await queue.enqueue("send_email", "a@b.c", "hi")
+        ...     (await queue.stats()).ready
+        <JobHandle ...>
+        (0, 1, 0)
     """
 
     def __init__(  # noqa: PLR0913 - each is a setting that stands by itself
@@ -82,8 +96,8 @@ class Queue(Registry):
             url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
         self.name = name
         self.broker: Broker = broker_from_url(url) if isinstance(url, str) else url
-        self.result_ttl = seconds(result_ttl, name="result_ttl")
-        self.spec = QueueSpec(
+        self.result_ttl: float = seconds(result_ttl, name="result_ttl")
+        self.spec: QueueSpec = QueueSpec(
             name=name,
             lanes=lanes,
             lease=seconds(lease, name="lease"),
@@ -91,7 +105,7 @@ class Queue(Registry):
         )
         self.max_deliveries = max_deliveries
         self.max_payload = max_payload
-        self.unknown_ttl = seconds(unknown_ttl, name="unknown_ttl")
+        self.unknown_ttl: float = seconds(unknown_ttl, name="unknown_ttl")
         self._url = url if isinstance(url, str) else None
         self._opened = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -99,14 +113,13 @@ class Queue(Registry):
 
     @property
     def url(self) -> str | None:
-        """The broker's URL with the secrets in it, `None` if it was given a `Broker`.
-
-        To show it, use `redact_url`.
-        """
+        """The broker's URL with its secrets, `None` for a `Broker`. Show `redact_url` of it."""
         return self._url
 
     async def open(self) -> None:
         """Connect to the broker and declare the queue. Each `open` wants its `close`.
+
+        A cancelled call leaves the queue closed.
 
         Raises:
             BrokerError: The broker cannot be reached or refuses, or the queue is declared with
@@ -124,7 +137,13 @@ class Queue(Registry):
         self._opened += 1
 
     async def close(self) -> None:
-        """Send what is still to be sent, and let go of the broker. Once more is harmless."""
+        """Send what is still to be sent, and let go of the broker. Once more is harmless.
+
+        A cancelled call leaves the queue open: call it again.
+
+        Raises:
+            BrokerError: The broker did not let go in order.
+        """
         if self._opened == 1:
             await self._outbox.drain()
             if self._url is not None:
@@ -171,8 +190,10 @@ class Queue(Registry):
             BrokerError: The broker did not take it in time. After `OutcomeUnknown` it may be
                 stored all the same.
 
-        Example:
-            `job = await queue.enqueue(send_email, "a@b.c", "hi", html=True)`
+        Examples:
+            >>> job = await queue.enqueue(send_email, "a@b.c", "hi", html=True)
+            >>> await job.result(timeout=10)
+            2
         """
         target: Task[..., Any] = task
         if isinstance(task, str):
@@ -192,6 +213,11 @@ class Queue(Registry):
 
         Raises:
             HeadraceError: As `enqueue`; the first one. Jobs before and behind it may be stored.
+
+        Examples:
+            >>> jobs = await queue.enqueue_many(send_email.call(to, "hello") for to in "abc")
+            >>> [await job.result(timeout=10) for job in jobs]
+            [5, 5, 5]
         """
         handles: list[JobHandle[R]] = []
         remaining, sending = iter(calls), deque[_Chunk[R]]()
@@ -271,18 +297,25 @@ class Queue(Registry):
     def remote(self, name: str) -> Task[..., Any]:
         """Return a task that only other processes implement, to enqueue it with options.
 
-        Example:
-            `await queue.enqueue(queue.remote("send_email").options(delay=60), "a@b.c", "hi")`
+        Examples:
+            >>> job = await queue.enqueue(queue.remote("ship").options(delay=60), 42, express=True)
+            >>> await job.status()
+            <JobState.DELAYED: 'delayed'>
         """
         return Task(name)
 
     def job(self, job_id: str) -> JobHandle[Any]:
-        """Return a handle on a job by its id, such as one that another process enqueued."""
+        """Return a handle on a job by its id, such as one that another process enqueued.
+
+        Examples:
+            >>> await queue.job("no-such-job").status()
+            <JobState.UNKNOWN: 'unknown'>
+        """
         decode, largest = _unseen.decode_result, self.max_payload
         return JobHandle(self.broker, self.name, job_id, decode, largest=largest)
 
     async def stats(self) -> QueueStats:
-        """Count the jobs of this queue.
+        """Count the jobs of this queue. A cancelled call leaves nothing behind.
 
         Raises:
             BrokerError: The broker could not be asked.
@@ -290,21 +323,36 @@ class Queue(Registry):
         return await self.broker.stats(self.name)
 
     async def pause(self) -> None:
-        """Hand out no more jobs, on any worker. Those running go on."""
+        """Hand out no more jobs, on any worker. Those running go on.
+
+        A cancelled call leaves it open whether the queue is paused; call it again.
+
+        Raises:
+            BrokerError: The broker could not be told.
+        """
         await self.broker.control(self.name, Control.PAUSE)
 
     async def resume(self) -> None:
-        """Hand out jobs again."""
+        """Hand out jobs again; cancelled and failing as `pause`.
+
+        Raises:
+            BrokerError: The broker could not be told.
+        """
         await self.broker.control(self.name, Control.RESUME)
 
     async def purge(self, *, dead: bool = False) -> int:
         """Drop the jobs that wait: those ready and those delayed. Running jobs go on.
+
+        A cancelled call has dropped some of them, or none, or all.
 
         Args:
             dead: Drop the dead letters instead.
 
         Returns:
             How many were dropped.
+
+        Raises:
+            BrokerError: The broker could not be told, or broke off; some may be dropped.
         """
         if dead:
             return await self.broker.control(self.name, Control.PURGE_DEAD)
@@ -312,10 +360,14 @@ class Queue(Registry):
         return delayed + await self.broker.control(self.name, Control.PURGE_READY)
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
-        """Iterate over the dead letters, oldest first.
+        """Iterate over the dead letters, oldest first. Cancelled, it has changed nothing.
 
-        Example:
-            `async for dead in queue.dead_letters(): print(dead.task, dead.reason)`
+        Raises:
+            BrokerError: The broker could not be asked.
+
+        Examples:
+            >>> [letter.task async for letter in queue.dead_letters()]
+            ['call_api']
         """
         after = ""
         while page := await self.broker.dead(self.name, after=after):
@@ -326,8 +378,18 @@ class Queue(Registry):
     async def requeue(self, *job_ids: str) -> int:
         """Send dead letters back to be run again, with no failure counted.
 
+        A cancelled call leaves it open which went back; call it again.
+
         Returns:
             How many went back. One whose unique key another job holds stays.
+
+        Raises:
+            BrokerError: The broker could not be told; some may be back.
+
+        Examples:
+            >>> ids = [letter.id async for letter in queue.dead_letters()]
+            >>> await queue.requeue(*ids)
+            1
         """
         return await self.broker.redrive(self.name, job_ids)
 

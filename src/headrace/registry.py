@@ -104,8 +104,11 @@ class Registry:
             InvalidTask: The function cannot be a task.
             InvalidOption: An option makes no sense.
 
-        Example:
-            `@queue.task(retry=RetryPolicy(attempts=5), timeout=30)`
+        Examples:
+            >>> @queue.task(retry=RetryPolicy(attempts=5), timeout=30, concurrency=4)
+            ... async def crawl(url: str) -> None: ...
+            >>> crawl
+            <AsyncTask 'crawl'>
         """
         defaults = checked(options)
 
@@ -133,14 +136,15 @@ class Registry:
             expression: Five fields, or six with seconds first.
             timezone: A name from the IANA database.
             name: The schedule's name; the task's if it is not given.
-            misfire: What becomes of ticks that were missed: see `headrace.schedule.Misfire`.
-            misfire_grace: By how much a tick may be late before `skip` drops it.
+            misfire: What becomes of ticks that were missed: see `Misfire`.
+            misfire_grace: Seconds by which a tick may be late before `skip` drops it.
 
         Raises:
             InvalidOption: The expression, the zone or the name makes no sense.
 
-        Example:
-            `@queue.cron("*/5 * * * *", timezone="Europe/Berlin")`
+        Examples:
+            >>> @queue.cron("*/5 * * * *", timezone="Europe/Berlin")
+            ... async def sweep() -> None: ...
         """
         trigger = CronTrigger(expression, timezone)
         return self._scheduled(trigger, name, Misfire(misfire), misfire_grace)
@@ -158,22 +162,28 @@ class Registry:
         Args:
             interval: At least 1 ms.
             name: The schedule's name; the task's if it is not given.
-            misfire: What becomes of ticks that were missed: see `headrace.schedule.Misfire`.
-            misfire_grace: By how much a tick may be late before `skip` drops it.
+            misfire: What becomes of ticks that were missed: see `Misfire`.
+            misfire_grace: Seconds by which a tick may be late before `skip` drops it.
 
         Raises:
             InvalidOption: The interval or the name makes no sense.
 
-        Example:
-            `@queue.every(timedelta(minutes=5))`
+        Examples:
+            >>> @queue.every(timedelta(minutes=5))
+            ... async def ping() -> None: ...
         """
         return self._scheduled(EveryTrigger(interval), name, Misfire(misfire), misfire_grace)
 
     def middleware(self, layer: AnyMiddleware) -> AnyMiddleware:
         """Put a layer around every job of this queue. The first one is the outermost.
 
-        Example:
-            `@queue.middleware` over `async def timed(job, call_next): ...`
+        Examples:
+            >>> @queue.middleware
+            ... async def doubled(job: CurrentJob, call_next: CallNext) -> Any:
+            ...     return 2 * await call_next(job)
+            >>> job = await queue.enqueue(send_email, "a@b.c", "hi")
+            >>> await job.result(timeout=10)
+            4
         """
         self._middleware.append(layer)
         return layer

@@ -33,8 +33,12 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
     Raises:
         InvalidOption: A value makes no sense.
 
-    Example:
-        `RetryPolicy(attempts=5, base=2, max_delay=60, never=(ValueError,))`
+    Examples:
+        >>> policy = RetryPolicy(attempts=5, base=2, max_delay=10, jitter=0, never=(ValueError,))
+        >>> [policy.wait(failures, random.random) for failures in range(1, 5)]
+        [2.0, 4.0, 8.0, 10.0]
+        >>> policy.allows(OSError, 4), policy.allows(OSError, 5), policy.allows(ValueError, 1)
+        (True, False, False)
     """
 
     attempts: int = 3
@@ -63,7 +67,7 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 
         Args:
             failures: 1 or more.
-            chance: Returns a random number from 0 up to 1.
+            chance: Returns a random number from 0 up to 1, as `random.random` does.
         """
         base, longest = seconds(self.base, name="base"), seconds(self.max_delay, name="max_delay")
         try:

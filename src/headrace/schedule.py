@@ -15,7 +15,14 @@ from headrace.errors import InvalidOption
 
 
 class Misfire(StrEnum):
-    """What becomes of ticks that were missed, because no worker was there."""
+    """What becomes of ticks that were missed, because no worker was there.
+
+    Examples:
+        >>> @queue.cron("0 4 * * *", misfire=Misfire.SKIP, misfire_grace=timedelta(hours=1))
+        ... async def tidy() -> None: ...
+        >>> queue.schedules["tidy"].misfire
+        <Misfire.SKIP: 'skip'>
+    """
 
     LATEST = "latest"
     """The tick that waits runs, late; the next one is after now."""

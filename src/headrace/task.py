@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import WRAPPER_ASSIGNMENTS
 from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack
 
 import msgspec
 from msgspec import Raw, Struct
 
-from headrace.codec import encode, from_builtin
+from headrace.codec import Settings, encode, from_builtin
 from headrace.errors import InvalidArguments
 from headrace.implementation import Implementation
 from headrace.options import JobOptions, Options, checked
@@ -36,18 +36,22 @@ class Task(Generic[P, R_co]):
         defaults: The options of all its jobs.
         effective: Those with the ones of `options()` over them.
         settings: What of `options()` travels with its jobs.
+
+    Examples:
+        >>> Task("ship").options(delay=60)
+        <Task 'ship'>
     """
 
     def __init__(self, name: str, defaults: Mapping[str, Any] | None = None) -> None:
         self.name = name
-        self.defaults = Options(**(defaults or {}))
+        self.defaults: Options = Options(**(defaults or {}))
         self._defaults = defaults or {}
         self._override({})
 
     def _override(self, options: Mapping[str, Any]) -> None:
         self._overrides = options
-        self.effective = Options(**{**self._defaults, **options})
-        self.settings = Options(**options).settings() if options else None
+        self.effective: Options = Options(**{**self._defaults, **options})
+        self.settings: Settings | None = Options(**options).settings() if options else None
 
     def options(self, **options: Unpack[JobOptions]) -> Self:
         """Return a copy with other options and the same signature.
@@ -58,8 +62,10 @@ class Task(Generic[P, R_co]):
         Raises:
             InvalidOption: One is unknown or makes no sense.
 
-        Example:
-            `await queue.enqueue(send_email.options(delay=60), "a@b.c", "hi")`
+        Examples:
+            >>> job = await queue.enqueue(send_email.options(delay=60), "a@b.c", "hi")
+            >>> await job.status()
+            <JobState.DELAYED: 'delayed'>
         """
         twin = copy.copy(self)
         twin._override({**self._overrides, **checked(options)})  # noqa: SLF001 - its own kind
@@ -71,8 +77,8 @@ class Task(Generic[P, R_co]):
         Raises:
             InvalidArguments: They do not fit the signature, or cannot be encoded.
 
-        Example:
-            `await queue.enqueue_many(send_email.call(to, "hi") for to in recipients)`
+        Examples:
+            >>> [job] = await queue.enqueue_many([send_email.call("a@b.c", "hi")])
         """
         return Call(self, *self._encode(args, kwargs))
 
@@ -102,7 +108,7 @@ class LocalTask(Task[P, R_co]):
     def __init__(self, implementation: Implementation, defaults: Mapping[str, Any]) -> None:
         super().__init__(implementation.task, defaults)
         self.implementation = implementation
-        self.__wrapped__ = implementation.function
+        self.__wrapped__: Callable[..., Any] = implementation.function
         for name in WRAPPER_ASSIGNMENTS:
             setattr(self, name, getattr(implementation.function, name, None))
 
@@ -116,7 +122,12 @@ class LocalTask(Task[P, R_co]):
 
 
 class AsyncTask(LocalTask[P, R_co]):
-    """A task that is an `async def`. It can still be awaited directly."""
+    """A task that is an `async def`. It can still be awaited directly.
+
+    Examples:
+        >>> await send_email("a@b.c", "hi")
+        2
+    """
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
         """Call the function here and now, without any queue."""
@@ -125,7 +136,18 @@ class AsyncTask(LocalTask[P, R_co]):
 
 
 class ThreadTask(LocalTask[P, R_co]):
-    """A task that is a plain function: it runs in a thread. It can still be called directly."""
+    """A task that is a plain function: it runs in a thread. It can still be called directly.
+
+    Examples:
+        >>> @queue.task
+        ... def thumbnail(path: str, width: int = 800) -> str:
+        ...     return f"{path}@{width}"
+        >>> thumbnail("a.png")
+        'a.png@800'
+        >>> job = await queue.enqueue(thumbnail, "a.png", width=80)
+        >>> await job.result(timeout=10)
+        'a.png@80'
+    """
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function here and now, without any queue."""
@@ -140,6 +162,10 @@ class Call(Struct, Generic[R_co], frozen=True, eq=False):
         task: What is called.
         args: Its positional arguments, encoded.
         kwargs: Its keyword arguments, encoded.
+
+    Examples:
+        >>> send_email.call("a@b.c", "hi")
+        <Call of 'send_email'>
     """
 
     task: Task[..., R_co]

@@ -15,6 +15,10 @@ def redact_url(url: str) -> str:
 
     User name, password and every value of the query are hidden. Text that cannot be parsed as a
     URL is hidden whole.
+
+    Examples:
+        >>> redact_url("redis://app:secret@host:6379/0?prefix=shop")
+        'redis://***@host:6379/0?prefix=***'
     """
     try:
         parts = urlsplit(url)

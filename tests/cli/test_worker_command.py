@@ -130,6 +130,12 @@ def test_help_tells_the_exit_codes() -> None:
     assert CliRunner().invoke(main, ["--version"]).stdout.endswith(f"{headrace.__version__}\n")
 
 
+def test_a_version_in_the_environment_is_no_question() -> None:
+    environment = {"HEADRACE_VERSION": "1.2"}
+    result = CliRunner().invoke(main, ["doctor", "memory://"], env=environment)
+    assert result.exit_code == 0
+
+
 def test_every_option_can_come_from_the_environment() -> None:
     result = CliRunner().invoke(
         main,

@@ -14,6 +14,7 @@ from headrace.bench.tasks import Tasks
 from headrace.bench.workers import Workers, worker_here, worker_processes
 from headrace.broker import Capability
 from headrace.errors import HeadraceError
+from headrace.queue import Queue
 from headrace.task import Call
 from headrace.urls import redact_url
 
@@ -96,8 +97,8 @@ class Subject:
         self.tally = tally
         self.floor = floor
         self.storage = storage
-        self.tasks = Tasks(url, tally)
-        self.queue = self.tasks.queue
+        self.tasks: Tasks = Tasks(url, tally)
+        self.queue: Queue = self.tasks.queue
         self._cores = cores
 
     @property

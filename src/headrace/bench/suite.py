@@ -126,8 +126,8 @@ class Suite:
         self, subjects: Sequence[Subject], workloads: Sequence[Workload], repetitions: int
     ) -> None:
         self.subjects = subjects
-        self.plan = list(steps(repetitions, workloads, subjects))
-        self.complete = False
+        self.plan: list[Step] = list(steps(repetitions, workloads, subjects))
+        self.complete: bool = False
         self.servers: dict[str, str] = {}
         self._series: dict[object, Series] = {}
 

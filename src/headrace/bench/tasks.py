@@ -9,6 +9,7 @@ from headrace.bench.tally import Tally, tally_of
 from headrace.clock import SystemClock
 from headrace.queue import Queue
 from headrace.retry import RetryPolicy
+from headrace.task import AsyncTask
 
 QUEUE = "headrace-bench"
 """The queue of the benchmarks: nothing else may be in it."""
@@ -46,17 +47,28 @@ class Tasks:
     def __init__(self, url: str | None, tally: Tally) -> None:
         self._tally = tally
         self._clock = SystemClock()
-        self.queue = queue = Queue(url, name=QUEUE)
-        self.noop = queue.task(name="noop", result_ttl=0)(self._noop)
-        self.kept = queue.task(name="kept")(self._kept)
-        self.stamped = queue.task(name="stamped", result_ttl=0)(self._stamped)
-        self.sleeping = queue.task(name="sleeping", result_ttl=0)(self._sleeping)
-        self.carrying = queue.task(name="carrying", result_ttl=0)(self._carrying)
-        self.hashing = queue.task(name="hashing", result_ttl=0)(self._hashing)
+        queue = Queue(url, name=QUEUE)
+        self.queue: Queue = queue
+        self.noop: AsyncTask[[int], None] = queue.task(name="noop", result_ttl=0)(self._noop)
+        self.kept: AsyncTask[[int], int] = queue.task(name="kept")(self._kept)
+        self.stamped: AsyncTask[[int], None] = queue.task(name="stamped", result_ttl=0)(
+            self._stamped
+        )
+        self.sleeping: AsyncTask[[float], None] = queue.task(name="sleeping", result_ttl=0)(
+            self._sleeping
+        )
+        self.carrying: AsyncTask[[bytes], None] = queue.task(name="carrying", result_ttl=0)(
+            self._carrying
+        )
+        self.hashing: AsyncTask[[int], None] = queue.task(name="hashing", result_ttl=0)(
+            self._hashing
+        )
         policy = RetryPolicy(attempts=ATTEMPTS, base=0.05, factor=1)
         # Writing them down would be measured too, and nobody needs to read of failures on purpose.
         logging.getLogger("headrace.worker").addFilter(_is_news)
-        self.failing = queue.task(name=FAILING, result_ttl=0, retry=policy)(self._failing)
+        self.failing: AsyncTask[..., None] = queue.task(name=FAILING, result_ttl=0, retry=policy)(
+            self._failing
+        )
 
     async def _noop(self, number: int) -> None:  # noqa: ARG002 - jobs have arguments
         self._tally.finish()

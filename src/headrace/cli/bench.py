@@ -33,7 +33,11 @@ REPETITIONS = 5
 QUICK_FLOOR = EventLoopFloor(5_000)
 FLOOR_NOTE = "floor: an asyncio task under a semaphore for each job, without a broker"
 
-BENCH_EXIT_CODES = """\b
+BENCH_EPILOG = """\b
+Example:
+  headrace bench redis://localhost:6379/0 nats://localhost:4222 --repetitions 3
+
+\b
 Exit codes:
   0  everything was measured
   1  it was interrupted: what is done is kept
@@ -100,13 +104,13 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.IntRange(min=1),
             help=f"How often everything is measured.  [default: {REPETITIONS}, 1 with --quick]",
         ),
-        click.option("--quick", is_flag=True, help="Few jobs: to see it work, not to believe it."),
+        click.option("--quick", is_flag=True, help="Few jobs and few variants: to see it work."),
         click.option(
             "--workers",
             type=click.IntRange(1, SLOTS),
             default=min(SLOTS, os.cpu_count() or 1),
             show_default="one for each core",
-            help="Worker processes at most, for scaling.",
+            help="Worker processes at most, for the workload scaling.",
         ),
         click.option(
             "--out",
@@ -138,14 +142,15 @@ def bench() -> None:
     """
 
 
-@bench.command(name="run", epilog=BENCH_EXIT_CODES)
+@bench.command(name="run", epilog=BENCH_EPILOG)
 @click.argument("urls", nargs=-1, required=True, metavar="URL...")
 @plan_options
 def measure(urls: tuple[str, ...], **options: Any) -> None:
     """Measure brokers by their URLs, in turns, and keep the figures in a file.
 
-    It works on a queue of its own, which is emptied before and after. Ctrl-C ends it and keeps what
-    is done.
+    It works on a queue of its own, headrace-bench, which is emptied before and after; one in which
+    jobs run, or whose dead letters are of other tasks, is refused. Ctrl-C ends it and keeps what is
+    done. The file holds the URLs without users, passwords and the values of their options.
     """
     plan = Plan(**options)
     with new_tally() as tally:

@@ -17,7 +17,8 @@ from headrace.cli.target import Target
 def pause(target: str, queue: str | None) -> None:
     """Hand out no more jobs of a queue, on any worker, until it is resumed.
 
-    TARGET is module:queue, or a broker's URL. Running jobs go on. Restarts change nothing.
+    TARGET is module:queue, or a broker's URL. Running jobs go on. Restarts of workers change
+    nothing. Once more is harmless.
     """
     click.echo(f"queue {run(_pause(Target(target, queue)))!r} is paused")
 
@@ -40,7 +41,7 @@ def resume(target: str, queue: str | None) -> None:
 def purge(target: str, queue: str | None, *, yes: bool) -> None:
     """Drop the jobs that wait, for a worker or for their time.
 
-    TARGET is module:queue, or a broker's URL. Running jobs and dead letters stay.
+    TARGET is module:queue, or a broker's URL. It says how many. Running jobs and dead letters stay.
     """
     place = Target(target, queue)
     if not yes:

@@ -37,7 +37,10 @@ def dead() -> None:
 @click.option("--limit", default=LISTED, type=click.IntRange(min=1), help="So many at most.")
 @json_option
 def list_letters(target: str, queue: str | None, limit: int, *, json: bool) -> None:
-    """List the dead letters, oldest first."""
+    """List the dead letters, oldest first: id, task, reason, failed attempts, when, last error.
+
+    --json prints the objects of `headrace dead show --json`.
+    """
     letters, total = run(_oldest(Target(target, queue), limit))
     if json:
         for letter in letters:
@@ -54,7 +57,12 @@ def list_letters(target: str, queue: str | None, limit: int, *, json: bool) -> N
 @queue_option
 @json_option
 def show(target: str, ids: tuple[str, ...], queue: str | None, *, json: bool) -> None:
-    """Show all that is known of dead letters: arguments, headers, failures, traceback."""
+    """Show all that is known of dead letters: arguments, headers, failures, traceback.
+
+    No broker finds a dead letter by its id, so they are read from the oldest on. --json prints id,
+    task, args, kwargs, settings, enqueued_at, reason, died_at, attempts, deliveries, failures,
+    traceback and body (base64).
+    """
     found = run(_named(Target(target, queue), ids))
     for number, letter in enumerate(found):
         if json:
@@ -75,7 +83,7 @@ def show(target: str, ids: tuple[str, ...], queue: str | None, *, json: bool) ->
     "every",
     is_flag=True,
     envvar="HEADRACE_DEAD_REQUEUE_ALL",
-    help="All those that are dead by now, oldest first.",
+    help="All those that are dead when it begins, oldest first.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="With --all: so many at most.")
 @queue_option
@@ -84,7 +92,8 @@ def requeue(
 ) -> None:
     """Send dead letters back to be run again, with no failure counted.
 
-    One whose unique key another job holds stays where it is.
+    One whose unique key another job holds stays where it is (exit code 1). With --all, what dies
+    again meanwhile is not sent back a second time.
     """
     if every == bool(ids) or (limit and not every):
         message = "give the IDS to send back, or --all, and --limit only with that"
@@ -106,7 +115,7 @@ def requeue(
 @queue_option
 @yes_option
 def purge_letters(target: str, queue: str | None, *, yes: bool) -> None:
-    """Drop all dead letters of a queue, for good."""
+    """Drop all dead letters of a queue, for good, and say how many."""
     place = Target(target, queue)
     if not yes:
         # Not inside of the event loop, which would keep Ctrl-C from ending the question.

@@ -14,21 +14,32 @@ from headrace.cli.text import json_line, table
 from headrace.finding import Finding, Verdict
 from headrace.supervisor.exit_code import ExitCode
 
-DOCTOR_EXIT_CODES = """\b
+DOCTOR_EPILOG = """\b
+Example:
+  headrace doctor memory://
+  ok       connection  in this process
+  warning  durability  jobs end with this process
+                       remedy: choose a broker outside of this process by its URL
+  warning  sharing     no other process sees its queues
+                       remedy: choose a broker outside of this process by its URL
+
+\b
 Exit codes:
   0  nothing is worse than a warning
   2  the command line is wrong
-  3  something is refused
+  3  something is refused, a server that cannot be reached too
 """
 
 
-@click.command(epilog=DOCTOR_EXIT_CODES)
+@click.command(epilog=DOCTOR_EPILOG)
 @target_argument
 @json_option
 def doctor(target: str, *, json: bool) -> None:
     """Look at the server of TARGET: module:queue, or a broker's URL.
 
-    Prints what was looked at, whether it is well, and what to do where it is not. Changes nothing.
+    It looks at all that a worker checks when it starts, and more: prints whether each is well, and
+    what to do where it is not. It needs no queue and changes nothing. --json prints check, verdict
+    (ok, warning or refused), detail and remedy.
     """
     findings = run(Target(target).broker.examine())
     if json:

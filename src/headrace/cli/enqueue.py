@@ -15,8 +15,13 @@ from headrace.cli.text import json_line
 from headrace.queue import Queue
 from headrace.task import Task
 
+EXAMPLE = """\b
+Example:
+  headrace enqueue app:queue send_email a@b.c hi -k html=true --delay 60
+"""
 
-@click.command(epilog=EXIT_CODES)
+
+@click.command(epilog=f"{EXAMPLE}\n{EXIT_CODES}")
 @target_argument
 @click.argument("task")
 @click.argument("args", nargs=-1)
@@ -24,13 +29,24 @@ from headrace.task import Task
 @click.option(
     "-k", "named", multiple=True, metavar="NAME=JSON", help="One argument by name; again for more."
 )
-@click.option("--delay", type=float, metavar="SECONDS", help="Do not start before.")
-@click.option("--priority", type=int, help="The lane, 0 is first.  [default: the task's]")
-@click.option("--unique", metavar="KEY", help="Only if no other job of the queue has this key.")
-@click.option("--job-id", metavar="ID", help="The job's id: enqueued twice, it is stored once.")
+@click.option("--delay", type=float, metavar="SECONDS", help="Do not start before.  [default: 0]")
+@click.option(
+    "--priority",
+    type=int,
+    help="The lane, 0 is first.  [default: the task's, else the middle one]",
+)
+@click.option("--unique", metavar="KEY", help="A key that at most one job of the queue has.")
+@click.option(
+    "--job-id",
+    metavar="ID",
+    help="The job's id: enqueued twice, it is stored once.  [default: made up]",
+)
 @click.option("--expires", type=float, metavar="SECONDS", help="Do not start later.")
 @click.option(
-    "--wait", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait for the result."
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Wait so long for the result.",
 )
 @queue_option
 def enqueue(
@@ -45,9 +61,13 @@ def enqueue(
 ) -> None:
     """Store a job and print its id; with --wait its result as well, as JSON.
 
-    TARGET is module:queue, or a broker's URL; through module:queue the arguments are checked here.
+    TARGET is module:queue, or a broker's URL. Through module:queue the arguments are checked here,
+    and a task that the queue has not is an error, if it has any; through a URL the worker checks
+    them. If the job was there already, its id is printed and standard error says so.
+
     ARGS are JSON. What is no valid JSON is taken as a string: hello is "hello", 42 is a number,
-    '"42"' is a string. Put -- before arguments that begin with a dash.
+    '"42"' is a string. Put -- before arguments that begin with a dash. What -k names goes before
+    what --kwargs names.
     """
     positional = tuple(map(_value, args))
     by_name = {**_object(kwargs), **dict(map(_pair, named))}

@@ -22,8 +22,9 @@ from headrace.supervisor.exit_code import ExitCode
 EXIT_CODES = """\b
 Exit codes:
   0  done
-  1  the job failed or was not over in time, or not everything could be done
-  2  the command line is wrong: no such queue, no such id
+  1  the job failed or was not over in time, not everything could be done, or
+     a question was answered with no
+  2  the command line is wrong: no such queue, task or id
   3  the broker refuses: credentials, settings, version
   4  the broker cannot be reached
 """

@@ -13,7 +13,7 @@ from headrace.queue import Queue
 from headrace.retry import RetryPolicy
 from headrace.task import ThreadTask
 
-clock = SystemClock()
+clock: SystemClock = SystemClock()
 
 
 class Indexed(Struct, frozen=True):

@@ -16,8 +16,15 @@ from headrace.cli.text import json_line, table
 
 HEAD = ("queue", "ready", "lanes", "delayed", "running", "dead", "oldest", "paused")
 
+EXAMPLE = """\b
+Example:
+  headrace info app:queue
+  queue    ready  lanes   delayed  running  dead  oldest   paused
+  default  12     0 12 0  3        4        1     0:00:41  no
+"""
 
-@click.command(epilog=EXIT_CODES)
+
+@click.command(epilog=f"{EXAMPLE}\n{EXIT_CODES}")
 @target_argument
 @click.option(
     "-q",
@@ -30,7 +37,8 @@ def info(target: str, queue: str | None, *, json: bool) -> None:
     """Count the jobs of TARGET: module:queue, or a broker's URL.
 
     Ready jobs are counted for each lane too, lane 0 first; "oldest" is how long the oldest of them
-    has been ready.
+    has been ready. --json prints queue, ready (a number for each lane), delayed, running, dead,
+    paused and oldest (seconds, or null).
     """
     counted = run(_stats(Target(target, queue)))
     if json:

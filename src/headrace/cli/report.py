@@ -17,20 +17,32 @@ from headrace.cli.failure import Failure
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
+REPORT_EPILOG = """\b
+Example:
+  headrace bench report today.json --against yesterday.json
 
-@click.command()
+\b
+Exit codes:
+  0  the pages are written
+  2  the command line is wrong, RUN holds no run, or something is not installed
+"""
+
+
+@click.command(epilog=REPORT_EPILOG)
 @click.argument("run", type=_FILE)
 @click.option("--against", type=_FILE, help="An earlier run to compare it with.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder to write to.  [default: RUN without its suffix, and -report]",
+    help="The folder to write to, made if it is not there.  "
+    "[default: RUN without its suffix, and -report]",
 )
 def report(run: Path, against: Path | None, out: Path | None) -> None:
     """Write what a run of benchmarks found: report.html, and report.md with its plots.
 
-    RUN is a file of `headrace bench`. The HTML page is one file that loads nothing. A comparison
-    marks what differs beyond noise.
+    RUN is a file of `headrace bench`. The HTML page is one file that loads nothing; the plots of
+    the other lie beside it as SVG files. A comparison marks what differs beyond noise. It needs the
+    extra bench: pip install "headrace[bench]".
     """
     record = presentable(read_record(run))
     other = None if against is None else presentable(read_record(against))

@@ -76,7 +76,7 @@ class Target:
         if self._queue is not None and name is not None:
             message = "-q goes with a broker's URL: module:queue names its queue already"
             raise click.UsageError(message)
-        self.broker = broker_from_url(text) if self._queue is None else self._queue.broker
+        self.broker: Broker = broker_from_url(text) if self._queue is None else self._queue.broker
 
     @asynccontextmanager
     async def queue(self) -> AsyncGenerator[Queue]:

@@ -22,7 +22,15 @@ from headrace.supervisor.supervisor import Supervisor
 from headrace.worker.shutdown import Ending
 from headrace.worker.worker import Worker
 
-WORKER_EXIT_CODES = """\b
+WORKER_EPILOG = """\b
+Signals:
+  SIGTERM, SIGINT  finish what runs within the grace and give the rest back
+  the second       give everything back now
+  the third        exit at once
+  SIGHUP           with --processes: replace the workers one after the other,
+                   each when the new one serves
+
+\b
 Exit codes:
   0    stopped in order
   1    stopped in a hurry: asked twice, or a job ignored its cancellation
@@ -31,12 +39,11 @@ Exit codes:
   130  the third signal
 
 With --processes: 0 if all of them stopped in order, 1 if one did not; 2 or 3
-if every one of them ended so before any was ready. SIGHUP replaces them one
-after the other, each when the new one serves.
+if every one of them ended so before any was ready.
 """
 
 
-@click.command(epilog=WORKER_EXIT_CODES)
+@click.command(epilog=WORKER_EPILOG)
 @click.argument("targets", nargs=-1, required=True, metavar="MODULE:QUEUE...")
 @click.option("-c", "--concurrency", default=100, help="Jobs at a time.")
 @click.option(
@@ -57,7 +64,8 @@ after the other, each when the new one serves.
     "--processes",
     default=1,
     type=click.IntRange(min=1),
-    help="Run so many workers, each in a process, and keep them running.",
+    help="Run so many workers, each in a process, and keep them running; for brokers outside of "
+    "this process.",
 )
 @click.option("--leash", type=int, hidden=True, allow_from_autoenv=False)
 @click.option(
@@ -85,8 +93,7 @@ def worker(
 ) -> None:
     """Run the jobs of one or more queues, the most important one first.
 
-    SIGTERM or SIGINT: finish what runs within the grace and give the rest back. Again: give
-    everything back now. A third time: exit at once.
+    Modules are looked for in the current folder too. uvloop is used where it is installed.
     """
     configure_logging(log_level, log_format)
     queues = [load_queue(target) for target in targets]

@@ -69,8 +69,10 @@ class MemoryBroker:
     Raises:
         InvalidURL: The URL has a host, a path or a query.
 
-    Example:
-        `Queue(MemoryBroker())` is what `Queue("memory://")` makes.
+    Examples:
+        >>> async with Queue(MemoryBroker()) as queue:  # what Queue("memory://") makes
+        ...     (await queue.stats()).delayed
+        0
     """
 
     def __init__(self, url: str = "memory://", *, clock: Clock | None = None) -> None:

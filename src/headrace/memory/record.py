@@ -39,18 +39,18 @@ class Record:
     )
 
     def __init__(self, job: NewJob, now: float, copy: int) -> None:
-        self.job = job
-        self.state = JobState.QUEUED
-        self.attempt = job.attempt
-        self.meta = job.meta
-        self.since = now
-        self.due = now + job.delay
-        self.expires = None if job.expires is None else now + job.expires
-        self.copy = copy
-        self.deliveries = 0
-        self.fencing = 0
-        self.lease_until = 0.0
-        self.cancelled = False
+        self.job: NewJob = job
+        self.state: JobState = JobState.QUEUED
+        self.attempt: int = job.attempt
+        self.meta: bytes = job.meta
+        self.since: float = now
+        self.due: float = now + job.delay
+        self.expires: float | None = None if job.expires is None else now + job.expires
+        self.copy: int = copy
+        self.deliveries: int = 0
+        self.fencing: int = 0
+        self.lease_until: float = 0.0
+        self.cancelled: bool = False
 
     def info(self) -> JobInfo:
         """Return what `lookup` tells."""

@@ -38,7 +38,7 @@ class QueueStore:
 
     def __init__(self, spec: QueueSpec, epoch: float, ended: Callable[[str], None]) -> None:
         self.spec = spec
-        self.paused = False
+        self.paused: bool = False
         self._epoch = epoch
         self._ended = ended
         self._live: dict[str, Record] = {}

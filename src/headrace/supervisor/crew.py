@@ -13,7 +13,7 @@ from msgspec import Struct
 from headrace.supervisor.exit_code import FINAL
 from headrace.supervisor.restart import failures, pause
 
-logger = logging.getLogger("headrace.supervisor")
+logger: logging.Logger = logging.getLogger("headrace.supervisor")
 
 MARGIN = 10.0
 """Seconds beyond the grace that a process gets to end before it is killed."""

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 
 from headrace.worker.signals import Requests, listening
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 _STOP = b"s"
 _READY = b"r"
@@ -30,7 +30,9 @@ class Leash:
     """
 
     def __init__(self) -> None:
-        self._ours, self.theirs = socket.socketpair()
+        ours, theirs = socket.socketpair()
+        self._ours = ours
+        self.theirs: socket.socket = theirs
         self._ours.setblocking(False)
 
     def ask_to_stop(self) -> None:

@@ -16,7 +16,7 @@ from headrace.supervisor.process import WorkerProcess, working_folder
 from headrace.worker.pulse import Pulse
 from headrace.worker.signals import Requests, exit_at_once, listening
 
-logger = logging.getLogger("headrace.supervisor")
+logger: logging.Logger = logging.getLogger("headrace.supervisor")
 
 
 class Supervisor:

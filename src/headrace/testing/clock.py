@@ -20,8 +20,8 @@ class ManualTimer:
     __slots__ = ("_run", "cancelled", "when")
 
     def __init__(self, when: float, run: Callable[[], object]) -> None:
-        self.when = when
-        self.cancelled = False
+        self.when: float = when
+        self.cancelled: bool = False
         self._run = run
 
     def cancel(self) -> None:
@@ -42,8 +42,13 @@ class ManualClock:
     Args:
         start: The wall time, in seconds since the epoch.
 
-    Example:
-        `clock = ManualClock()`, `broker = MemoryBroker(clock=clock)`, `await clock.advance(30)`
+    Examples:
+        >>> clock = ManualClock()
+        >>> async with Queue(MemoryBroker(clock=clock)) as queue:
+        ...     job = await queue.enqueue(queue.remote("ship").options(delay=60), 42)
+        ...     await clock.advance(60)
+        ...     await job.status()
+        <JobState.QUEUED: 'queued'>
     """
 
     def __init__(self, start: float = 1_750_000_000.0) -> None:
@@ -69,7 +74,10 @@ class ManualClock:
         return timer
 
     async def sleep(self, seconds: float) -> None:
-        """Return when the clock has been advanced by so many seconds."""
+        """Return when the clock has been advanced by so many seconds.
+
+        A cancelled sleep leaves nothing behind.
+        """
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -92,7 +100,13 @@ class ManualClock:
         self._now += seconds
 
     async def advance(self, seconds: float) -> None:
-        """Let time pass: each timer fires at its moment, and what it wakes runs before the next."""
+        """Let time pass: each timer fires at its moment, and what it wakes runs before the next.
+
+        A cancelled call leaves the clock where it came.
+
+        Args:
+            seconds: How much of it.
+        """
         end = self._now + seconds
         await self.settle()
         while self._timers and self._timers[0][0] <= end:
@@ -104,6 +118,6 @@ class ManualClock:
         await self.settle()
 
     async def settle(self) -> None:
-        """Let the tasks that can run do so, without any time passing."""
+        """Let the tasks that can run do so, without any time passing. Cancelled, it just ends."""
         for _ in range(ROUNDS):
             await asyncio.sleep(0)

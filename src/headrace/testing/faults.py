@@ -44,9 +44,13 @@ class FaultyBroker:
     Attributes:
         calls: How often each verb was called.
 
-    Example:
-        `faulty.fail("settle", OutcomeUnknown("lost"), applied=True)`: the next settlement is
-        done, and its reply is lost.
+    Examples:
+        >>> faulty = FaultyBroker(MemoryBroker())
+        >>> faulty.fail("enqueue", OutcomeUnknown("the reply was lost"), applied=True)
+        >>> async with Queue(faulty) as queue:
+        ...     job = await queue.enqueue("ship", 42)
+        ...     faulty.calls["enqueue"], sum((await queue.stats()).ready)
+        (2, 1)
     """
 
     def __init__(self, broker: Broker) -> None:

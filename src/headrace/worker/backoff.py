@@ -7,7 +7,7 @@ import random
 
 from headrace.errors import BrokerError
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 FIRST = 0.05
 """Seconds to wait after the first failure."""

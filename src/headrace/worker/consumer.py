@@ -16,7 +16,7 @@ from headrace.worker.run import CancelReason, Run
 from headrace.worker.settings import Settings
 from headrace.worker.source import Source
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 UNSETTLED = 1_000
 """Outcomes that may wait for a broker in trouble before no more is claimed."""
@@ -49,7 +49,7 @@ class Consumer:
         self._pace = Pace(settings.concurrency)
         self.running: dict[Run, Source] = {}
         self.changed = changed
-        self.abandoned = 0
+        self.abandoned: int = 0
 
     async def run(self) -> None:
         """Claim and start jobs until cancelled. What was started goes on; see `running`."""

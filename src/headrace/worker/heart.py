@@ -13,7 +13,7 @@ from headrace.worker.loopthread import LoopThread
 from headrace.worker.source import Source
 from headrace.worker.watch import Watch
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 STOP_TIME = 0.25
 """Seconds that the thread gets to close its clients. They hold nothing that could be lost."""

@@ -13,7 +13,7 @@ from headrace.errors import OutcomeUnknown
 from headrace.worker.backoff import Backoff
 from headrace.worker.run import CancelReason, Run
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 LONGEST_INTERVAL = 3.0
 """Seconds between two renewals of a lease at most: how fast a cancellation is noticed."""

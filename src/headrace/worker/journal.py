@@ -7,7 +7,7 @@ import logging
 from headrace.codec import decode_failure, decode_history
 from headrace.outcome import Dead, Outcome, Reschedule
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 
 def tell(task: str, outcome: Outcome | None) -> None:

@@ -37,11 +37,11 @@ class Run:
     __slots__ = ("_task", "_waiting", "begun", "ended", "lease", "let_go_at", "reason")
 
     def __init__(self, lease: Lease) -> None:
-        self.lease = lease
+        self.lease: Lease = lease
         self.reason: CancelReason | None = None
         self.let_go_at: float | None = None
-        self.begun = False
-        self.ended = False
+        self.begun: bool = False
+        self.ended: bool = False
         self._task: asyncio.Task[None] | None = None
         self._waiting: Callable[[], None] | None = None
 

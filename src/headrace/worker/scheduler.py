@@ -15,7 +15,7 @@ from headrace.schedule import Schedule
 from headrace.worker.attempt import Attempt
 from headrace.worker.backoff import Backoff
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 WAITING = (JobState.QUEUED, JobState.DELAYED)
 

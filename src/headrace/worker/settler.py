@@ -15,7 +15,7 @@ from headrace.worker.pulse import Pulse
 from headrace.worker.run import Run
 from headrace.worker.tally import Tally
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 BATCH = 500
 """Outcomes in one call; the contract allows no more."""
@@ -49,7 +49,7 @@ class Settler:
         self._batcher: Batcher[Entry] = Batcher(
             self._flush, limit=BATCH, name=f"headrace-settler-{queue}"
         )
-        self.pending = 0
+        self.pending: int = 0
 
     def put(self, run: Run, outcome: Outcome | None) -> None:
         """Settle a run, or let go of one that another worker has."""

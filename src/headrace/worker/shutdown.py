@@ -10,14 +10,20 @@ from enum import IntEnum
 from headrace.worker.consumer import Consumer
 from headrace.worker.source import Source
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 STOP_TIME = 0.75
 """Seconds that cancelled jobs get to end, and again that the last outcomes get to arrive."""
 
 
 class Ending(IntEnum):
-    """How a worker stopped; the number is the exit code of `headrace worker`."""
+    """How a worker stopped; the number is the exit code of `headrace worker`.
+
+    Examples:
+        >>> worker.stop()
+        >>> await running
+        <Ending.DRAINED: 0>
+    """
 
     DRAINED = 0
     """In order: every job was finished or given back."""
@@ -45,7 +51,7 @@ class Shutdown:
         self._sources = sources
         self._grace = grace
         self._urgent = False
-        self.requested = asyncio.Event()
+        self.requested: asyncio.Event = asyncio.Event()
 
     def request(self) -> None:
         """Ask the worker to stop; asked again, at once."""

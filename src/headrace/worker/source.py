@@ -54,11 +54,13 @@ class Source:
         self._backoff = Backoff("consumer", queue.name)
         self._retry_at = 0.0
         self._failures = 0
-        self.scheduler = Scheduler(queue)
-        self.settler = Settler(queue.broker, queue.name, self.held, tally, changed)
-        self.heartbeat = Heartbeat(queue.broker, queue.name, queue.spec.lease, self.held)
-        self.maintenance = Maintenance(queue.broker, queue.name, worker)
-        self.executor = Executor(queue, queue.broker.clock, threads, limits, self._arrived)
+        self.scheduler: Scheduler = Scheduler(queue)
+        self.settler: Settler = Settler(queue.broker, queue.name, self.held, tally, changed)
+        self.heartbeat: Heartbeat = Heartbeat(queue.broker, queue.name, queue.spec.lease, self.held)
+        self.maintenance: Maintenance = Maintenance(queue.broker, queue.name, worker)
+        self.executor: Executor = Executor(
+            queue, queue.broker.clock, threads, limits, self._arrived
+        )
 
     @property
     def well(self) -> bool:

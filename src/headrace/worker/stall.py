@@ -45,8 +45,8 @@ class Stall:
     """
 
     def __init__(self, max_stall: float) -> None:
-        self.state = LoopState.RUNNING
-        self.silence = 0.0
+        self.state: LoopState = LoopState.RUNNING
+        self.silence: float = 0.0
         self._max_stall = max_stall
         self._looked = 0.0
 

@@ -23,7 +23,7 @@ class Threads:
         self._places = asyncio.Semaphore(limit)
         # anyio gives a place back when the waiting ends, so ours are counted by `_places`.
         self._unlimited = CapacityLimiter(float("inf"))
-        self.busy = 0
+        self.busy: int = 0
 
     async def run(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """Call a function in a thread and return what it returns.

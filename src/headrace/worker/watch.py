@@ -16,7 +16,7 @@ from headrace.worker.heartbeat import Post
 from headrace.worker.run import Run
 from headrace.worker.stall import LOOK_EVERY, LoopState, Stall
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 # A thread beside a real event loop has real time: no test can move it.
 _clock = SystemClock()

@@ -29,7 +29,7 @@ from headrace.worker.source import Source
 from headrace.worker.tally import Tally
 from headrace.worker.threads import Threads
 
-logger = logging.getLogger("headrace.worker")
+logger: logging.Logger = logging.getLogger("headrace.worker")
 
 
 class Worker:
@@ -53,8 +53,12 @@ class Worker:
     Raises:
         InvalidOption: A setting makes no sense, or there is no queue.
 
-    Example:
-        `await Worker(queue, concurrency=100, grace=25).run()`
+    Examples:
+        >>> worker = Worker(queue, concurrency=100, grace=25)
+        >>> running = asyncio.create_task(worker.run(signals=False))
+        >>> worker.stop()
+        >>> await running
+        <Ending.DRAINED: 0>
     """
 
     def __init__(
@@ -70,8 +74,8 @@ class Worker:
             message = "a worker serves at least one queue"
             raise InvalidOption(message)
         settings = settings_from(concurrency, grace, prefetch, max_stall, threads)
-        self.id = _worker_id()
-        self.tally = Tally()
+        self.id: str = _worker_id()
+        self.tally: Tally = Tally()
         self._threads = Threads(settings.threads)
         limits = TaskLimits(max(1, settings.concurrency // 2))
         clock = queues[0].broker.clock

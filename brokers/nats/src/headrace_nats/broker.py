@@ -20,7 +20,7 @@ from headrace_nats.queue import NatsQueue
 from headrace_nats.service import Service
 from headrace_nats.stream import spec_of
 
-logger = logging.getLogger("headrace.nats")
+logger: logging.Logger = logging.getLogger("headrace.nats")
 
 PAGE = 256
 """Streams in one answer of the server."""
@@ -39,8 +39,9 @@ class NatsBroker:
     Raises:
         InvalidURL: It cannot be understood; the message names the part.
 
-    Example:
-        `Queue("nats://localhost:4222?replicas=3")`
+    Examples:
+        >>> Queue("nats://localhost:4222?replicas=3")
+        <Queue 'default' on nats://localhost:4222?replicas=***>
     """
 
     def __init__(self, url: str) -> None:

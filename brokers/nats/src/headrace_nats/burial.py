@@ -12,7 +12,7 @@ from headrace_nats.queue import NatsQueue
 from headrace_nats.subjects import Kind
 from headrace_nats.wire import Copy, Letter, encode
 
-logger = logging.getLogger("headrace.nats")
+logger: logging.Logger = logging.getLogger("headrace.nats")
 
 ACK = b"+ACK"
 

@@ -21,7 +21,7 @@ from headrace_nats.incoming import Incoming
 from headrace_nats.lean import LeanClient, Message
 from headrace_nats.wire import Failure, read_answer
 
-logger = logging.getLogger("headrace.nats")
+logger: logging.Logger = logging.getLogger("headrace.nats")
 
 NO_RESPONDERS = "503"
 NOBODY = "nobody answers: JetStream is off, or its servers are away"

@@ -18,7 +18,7 @@ from nats.errors import InvalidUserCredentialsError
 from headrace.errors import AuthFailed
 from headrace_nats.address import Address
 
-logger = logging.getLogger("headrace.nats")
+logger: logging.Logger = logging.getLogger("headrace.nats")
 
 PING_INTERVAL = 5.0
 """Seconds between two pings: after three of them without an answer a connection counts as dead."""

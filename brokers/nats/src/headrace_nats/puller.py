@@ -23,7 +23,7 @@ from headrace_nats.queue import NatsQueue
 from headrace_nats.subjects import place_of
 from headrace_nats.wire import delivered
 
-logger = logging.getLogger("headrace.nats")
+logger: logging.Logger = logging.getLogger("headrace.nats")
 
 LATE = 1.0
 """Seconds after its end at which a pull of which nothing is heard is given up."""

@@ -28,7 +28,7 @@ from headrace_nats.wire import REFUSED, PubAck, read_ack, token_of
 
 T = TypeVar("T")
 
-logger = logging.getLogger("headrace.nats")
+logger: logging.Logger = logging.getLogger("headrace.nats")
 
 STREAM_IS_THERE = 10058
 """A stream of this name exists with another configuration."""
@@ -79,9 +79,9 @@ class NatsQueue:
 
     def __init__(self, connection: Connection, address: Address, spec: QueueSpec) -> None:
         self.connection = connection
-        self.subjects = Subjects(address.prefix, spec.name)
+        self.subjects: Subjects = Subjects(address.prefix, spec.name)
         self.spec = spec
-        self.clock = ServerClock()
+        self.clock: ServerClock = ServerClock()
         self._address = address
         self._replicas = address.replicas
         self._bound = -1

@@ -46,9 +46,9 @@ class Service:
         self._overdue = Overdue(queue)
         self._stranded = Stranded(queue)
         self._consumers: dict[str, Consumer] = {}
-        self.entrance = Entrance(queue, self._keys)
-        self.lookups = Lookups(queue)
-        self.letters = Letters(queue, self._marks, self._keys)
+        self.entrance: Entrance = Entrance(queue, self._keys)
+        self.lookups: Lookups = Lookups(queue)
+        self.letters: Letters = Letters(queue, self._marks, self._keys)
 
     def consumer(self, worker: str) -> Consumer:
         """Return what claims for a worker."""

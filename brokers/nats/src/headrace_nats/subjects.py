@@ -45,8 +45,8 @@ class Subjects:
     """
 
     def __init__(self, prefix: str, queue: str) -> None:
-        self.stream = f"{prefix}_{queue}"
-        self.root = f"{prefix}.{queue}"
+        self.stream: str = f"{prefix}_{queue}"
+        self.root: str = f"{prefix}.{queue}"
 
     def of(self, kind: Kind, lane: int, job_id: str) -> str:
         """Where a job is kept."""

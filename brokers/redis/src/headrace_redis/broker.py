@@ -48,7 +48,7 @@ from headrace_redis.wire import (
     token_of,
 )
 
-logger = logging.getLogger("headrace.redis")
+logger: logging.Logger = logging.getLogger("headrace.redis")
 
 BATCH = 500
 """Jobs in one script: it holds up the whole server while it runs, a few milliseconds."""
@@ -87,8 +87,9 @@ class RedisBroker:
     Raises:
         InvalidURL: It cannot be understood; the message names the part.
 
-    Example:
-        `Queue("redis://localhost:6379/0?track=no")`
+    Examples:
+        >>> Queue("redis://localhost:6379/0?track=no")
+        <Queue 'default' on redis://localhost:6379/0?track=***>
     """
 
     def __init__(self, url: str) -> None:

@@ -25,7 +25,7 @@ from headrace_redis.wire import (
     token_of,
 )
 
-logger = logging.getLogger("headrace.redis")
+logger: logging.Logger = logging.getLogger("headrace.redis")
 
 LONGEST_READ = 1.0
 """Seconds for which one blocking read waits at most: how long closing can take."""

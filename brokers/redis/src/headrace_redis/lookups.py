@@ -23,7 +23,7 @@ from headrace_redis.scripts import LOOKUP
 from headrace_redis.server import subscriber
 from headrace_redis.wire import info_from, pack, text_of
 
-logger = logging.getLogger("headrace.redis")
+logger: logging.Logger = logging.getLogger("headrace.redis")
 
 BATCH = 500
 """Jobs in one call."""

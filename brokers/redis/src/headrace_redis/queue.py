@@ -15,7 +15,7 @@ from headrace_redis.scripts import DECLARE, RENEW, Script
 from headrace_redis.server import Server
 from headrace_redis.wire import milliseconds, text_of
 
-logger = logging.getLogger("headrace.redis")
+logger: logging.Logger = logging.getLogger("headrace.redis")
 
 
 class RedisQueue:
@@ -32,8 +32,8 @@ class RedisQueue:
         self._server = server
         self._track = track
         self._register = queues(prefix)
-        self.prefix = queue_prefix(prefix, spec.name)
-        self.spec = spec
+        self.prefix: str = queue_prefix(prefix, spec.name)
+        self.spec: QueueSpec = spec
 
     async def declare(self) -> bool:
         """Create the queue, or verify that it is what the spec says.

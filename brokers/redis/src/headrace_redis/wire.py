@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import ceil
 from typing import Any, TypeAlias
 
@@ -17,7 +17,7 @@ from headrace.outcome import Dead, Done, Outcome, Release
 Place: TypeAlias = tuple[int, str]
 """A lane, and the id of a stream entry in it."""
 
-pack = msgspec.msgpack.Encoder().encode
+pack: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
 """Many jobs become one argument: the server's cmsgpack unpacks them faster than we could pack
 each into arguments of its own."""
 

@@ -52,4 +52,11 @@ class BrokerConformance(
     InspectionChapter,
     ModelChapter,
 ):
-    """Every chapter. Inherit from it in a class whose name begins with `Test`, and give a `rig`."""
+    """Every chapter. Inherit from it in a class whose name begins with `Test`, and give a `rig`.
+
+    Examples:
+        >>> class TestMine(BrokerConformance):
+        ...     @pytest.fixture
+        ...     def rig(self) -> Rig:
+        ...         return Rig(connect=MemoryBroker)
+    """

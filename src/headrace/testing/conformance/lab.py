@@ -42,6 +42,11 @@ class Rig:
             needs none.
         unreachable: Returns an unopened broker for a server that does not answer, with `secret` in
             its URL; `None` where the server is always there.
+
+    Examples:
+        >>> clock = ManualClock()
+        >>> broker = MemoryBroker(clock=clock)
+        >>> rig = Rig(connect=lambda: broker, advance=clock.advance, patience=0, examples=100)
     """
 
     connect: Callable[[], Broker]
@@ -64,10 +69,17 @@ def job(job_id: str | None = None, **fields: Any) -> NewJob:
 class Lab:
     """A queue of a test's own, and short words for what is done with it.
 
+    A cancelled call leaves what the verbs of `Broker` leave that it stands for.
+
     Args:
         rig: Of the broker.
         broker: Opened.
         queue: Declared.
+
+    Examples:
+        >>> lab = Lab(Rig(connect=lambda: broker), broker, "mail")
+        >>> await lab.done(lease)
+        True
     """
 
     def __init__(self, rig: Rig, broker: Broker, queue: str) -> None:
@@ -184,7 +196,7 @@ async def cancel_after(rounds: int, call: Awaitable[Any]) -> None:
 class Chapter:
     """Base of the chapters: the fixtures."""
 
-    pytestmark = pytest.mark.anyio
+    pytestmark: pytest.MarkDecorator = pytest.mark.anyio
 
     @pytest.fixture(params=["asyncio", "uvloop"])
     def anyio_backend(self, request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:

@@ -27,11 +27,13 @@ from headrace.testing.conformance.ledger import Ledger
 
 T = TypeVar("T")
 
-ages = st.integers(0, 9)
+ages: st.SearchStrategy[int] = st.integers(0, 9)
 """How many newer ones there are: what happened lately is the most interesting."""
 
-workers = st.sampled_from(["worker-a", "worker-b"])
-kinds = st.sampled_from(["done", "dead", "release", "retry now", "retry later"])
+workers: st.SearchStrategy[str] = st.sampled_from(["worker-a", "worker-b"])
+kinds: st.SearchStrategy[str] = st.sampled_from(
+    ["done", "dead", "release", "retry now", "retry later"]
+)
 
 
 def outcome_of(kind: str, lease: Lease, later: float) -> Outcome:
@@ -73,8 +75,8 @@ class BrokerMachine(RuleBasedStateMachine):
         self._do(broker.open())
         queue = f"q-{new_id()}"
         self._do(broker.declare(QueueSpec(name=queue, lease=rig.lease, result_ttl=3600.0)))
-        self.lab = Lab(rig, broker, queue)
-        self.ledger = Ledger(lambda: self._now, rig.lease)
+        self.lab: Lab = Lab(rig, broker, queue)
+        self.ledger: Ledger = Ledger(lambda: self._now, rig.lease)
         self.last: tuple[NewJob, str, str | None] | None = None
 
     def _do(self, call: Coroutine[Any, Any, T]) -> T:
@@ -191,7 +193,12 @@ class BrokerMachine(RuleBasedStateMachine):
 
 
 def broker_machine(rig: Rig) -> type[BrokerMachine]:
-    """Return a state machine that works on queues of the rig's broker."""
+    """Return a state machine that works on queues of the rig's broker.
+
+    Examples:
+        >>> machine = broker_machine(Rig(connect=MemoryBroker))
+        >>> TestMine = machine.TestCase
+    """
     return type("Machine", (BrokerMachine,), {"make_rig": staticmethod(lambda: rig)})
 
 

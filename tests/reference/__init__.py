@@ -1,0 +1,1 @@
+"""The reference: what of it is made, and that all of it is true."""
