@@ -39,9 +39,14 @@ class Terminal:
         self._program: subprocess.Popen[str] | None = None
         self._lines: SimpleQueue[str | None] = SimpleQueue()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a program was started whose end nobody has waited for."""
+        return self._program is not None
+
     def type(self, command: str) -> None:
         """Start a command; variables may be set in front of it, as in `NAME=value command`."""
-        assert self._program is None, "one program at a time"
+        assert not self.busy, "one program at a time"
         self._program = subprocess.Popen(
             ["env", *shlex.split(command)],
             cwd=self._folder,

@@ -154,4 +154,4 @@ def _curl(command: str) -> str:
     """Return what `curl URL` or `curl -X METHOD URL` prints. Not every machine has it."""
     *options, url = command.replace("'", "").removeprefix("curl ").split()
     method = options[1] if options else "GET"
-    return httpx.request(method, url, timeout=30).text
+    return httpx.request(method, f"http://{url}", timeout=30).text
