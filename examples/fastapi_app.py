@@ -14,7 +14,7 @@ one, and to try it:
 It needs `fastapi` and `uvicorn`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -46,7 +46,7 @@ async def write_invoice(number: int, order: Order) -> str:
 
 
 @asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
     """Keep the queue open while the app serves."""
     async with queue:
         yield

@@ -14,14 +14,14 @@ one, and to try it:
 It needs `litestar` and `uvicorn`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Annotated
 
 from litestar import Litestar, Response, get, put
 from litestar.exceptions import HTTPException, NotFoundException
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
 from headrace import BrokerError, JobFailed, JobNotFound, Queue, Reject, ResultTimeout
@@ -47,14 +47,14 @@ async def write_invoice(number: int, order: Order) -> str:
 
 
 @asynccontextmanager
-async def lifespan(_: Litestar) -> AsyncIterator[None]:
+async def lifespan(_: Litestar) -> AsyncGenerator[None]:
     """Keep the queue open while the app serves."""
     async with queue:
         yield
 
 
 @put("/invoices/{number:int}", status_code=202)
-async def accept(number: int, data: Order) -> dict[str, str | bool]:
+async def accept(number: FromPath[int], data: JSONBody[Order]) -> dict[str, str | bool]:
     """Store a job. The number is its id, so that the same request again is the same job."""
     task = write_invoice.options(job_id=f"invoice-{number}")
     job = await queue.enqueue(task, number, data)
@@ -63,7 +63,7 @@ async def accept(number: int, data: Order) -> dict[str, str | bool]:
 
 @get("/invoices/{number:int}")
 async def read(
-    number: int, wait: Annotated[float, Parameter(ge=0, le=30)] = 0
+    number: FromPath[int], wait: Annotated[float, QueryParameter(ge=0, le=30)] = 0
 ) -> Response[dict[str, str]]:
     """Return the invoice, or how far it is; wait for it so many seconds."""
     job = queue.job(f"invoice-{number}")
