@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,11 @@ from PIL import Image
 
 from tests.examples.conftest import Open
 from tests.examples.terminal import Terminal
+
+ON_A_SCREEN = (
+    "python -c 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'"
+)
+"""Runs a command on a terminal, where bars move."""
 
 
 def test_pictures_become_thumbnails(
@@ -22,11 +28,14 @@ def test_pictures_become_thumbnails(
 
     worker("examples.thumbnails:queue")
     shell = terminal()
-    shell.type(f"python -m examples.thumbnails {source} {target}")
+    shell.type(f"{ON_A_SCREEN} python -m examples.thumbnails {source} {target}")
     code, lines = shell.end()
 
     assert code == 1
-    assert lines[-2:] == [
+    steps = re.findall(r"thumbnails +\[.*?\] +(\d+)%", " ".join(lines))
+    assert steps == sorted(steps, key=int)
+    assert steps[-1] == "100"
+    assert [line.rstrip() for line in lines[-2:]] == [
         f"10 thumbnails in {target}",
         f"cannot identify image file '{source / 'broken.jpg'}'",
     ]
