@@ -17,6 +17,7 @@ import pytest
 
 from headrace import errors
 from headrace.cli.main import main
+from tests.examples.tutorial import FOLLOWED, with_snippets
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -27,13 +28,18 @@ SERVERS = {"redis://localhost:6379/0": "redis_url", "nats://localhost:4222": "na
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:
-    for found, text in FENCE.findall(page.read_text()):
+    for found, text in FENCE.findall(with_snippets(page.read_text())):
         if found == language:
             yield text
 
 
 def with_python(page: Path) -> bool:
     return any(NEEDS_A_PACKAGE not in block for block in blocks(page, "python"))
+
+
+def is_to_be_run(page: Path) -> bool:
+    """Tell whether a page's Python is run here: what is followed to the letter is run there."""
+    return page not in FOLLOWED and with_python(page)
 
 
 @pytest.fixture
@@ -65,14 +71,14 @@ def nats_url(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if with_python(page)], ids=lambda page: page.stem
+    "page", [page for page in PAGES if is_to_be_run(page)], ids=lambda page: page.stem
 )
 def test_the_examples_run(
     page: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     module = types.ModuleType("example")
     monkeypatch.setitem(sys.modules, "example", module)
-    text = page.read_text()
+    text = with_snippets(page.read_text())
     with asyncio.Runner() as runner:
         for block in blocks(page, "python"):
             if NEEDS_A_PACKAGE in block:
