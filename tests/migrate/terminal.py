@@ -24,19 +24,20 @@ class Terminal:
     Args:
         folder: Where they run.
         binaries: Of the environment that is active.
+        log: Where the processes beside the commands write to.
 
     Attributes:
-        log: What the processes beside the commands wrote.
+        log: That file.
         codes: Exit codes of these processes, when all has ended.
     """
 
-    def __init__(self, folder: Path, binaries: Path) -> None:
+    def __init__(self, folder: Path, binaries: Path, log: Path) -> None:
         self._folder = folder
         kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
         path = f"{binaries}{os.pathsep}{kept['PATH']}"
         self._environment = {**kept, "PATH": path, "PYTHONUNBUFFERED": "1"}
         self._beside: list[Process] = []
-        self.log = folder.parent / f"{folder.name}.log"
+        self.log = log
         self.codes: list[int] = []
 
     def type(self, command: str) -> str:
