@@ -6,7 +6,7 @@ import re
 import textwrap
 from pathlib import Path
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 TAB = re.compile(r'^=== "([^"]+)"\n\n((?: {4}.*\n|\n)+)', re.MULTILINE)
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -33,15 +33,15 @@ class Side(Struct, frozen=True):
         sessions: What is typed in each block of commands.
     """
 
-    files: dict[str, str] = field(default_factory=dict)
-    sessions: list[list[Step]] = field(default_factory=list)
+    files: dict[str, str]
+    sessions: list[list[Step]]
 
 
 def read_page(path: Path) -> dict[str, Side]:
     """Return the programs of a page by the names of their tabs."""
     sides: dict[str, Side] = {}
     for name, indented in TAB.findall(path.read_text()):
-        side = sides.setdefault(name, Side())
+        side = sides.setdefault(name, Side({}, []))
         for language, title, text in FENCE.findall(textwrap.dedent(indented)):
             if title:
                 above = side.files.get(title)

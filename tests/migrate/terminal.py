@@ -7,7 +7,6 @@ import shlex
 import signal
 import subprocess
 from pathlib import Path
-from types import TracebackType
 from typing import Self, TypeAlias
 
 Process: TypeAlias = subprocess.Popen[str]
@@ -40,7 +39,7 @@ class Terminal:
         self.log = log
         self.codes: list[int] = []
 
-    def type(self, command: str) -> str:
+    def enter(self, command: str) -> str:
         """Run a command to its end and return what it printed; one that ends in `&` is begun.
 
         Raises:
@@ -48,7 +47,8 @@ class Terminal:
         """
         words = shlex.split(command)
         if words[0] == "export":
-            self._environment.update([words[1].split("=", 1)])
+            name, _, value = words[1].partition("=")
+            self._environment[name] = value
             return ""
         if words[-1] == "&":
             self._begin(words[:-1])
@@ -67,12 +67,7 @@ class Terminal:
         self.log.write_text("")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         """End what still runs."""
         for process in self._beside:
             process.send_signal(signal.SIGTERM)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import click
 import pytest
 
 pytest.importorskip("headrace_redis")
+pytest.importorskip("headrace_nats")
 
 from benchmarks.peers.environment import MissingEnvironmentError, standing
 from headrace.cli.main import main
@@ -25,6 +26,9 @@ PAGES = ROOT / "docs" / "migrate"
 OURS = "Headrace"
 SERVER = "redis://localhost:6379/0"
 PINNED = Path(sys.executable).parent
+WORD = re.compile("[A-Za-z][A-Za-z_]+")
+EXAMPLES = {"app", "mail", "receipt", "reports", "shop"}
+"""Words in tables that are somebody's own."""
 
 SAMPLE = """\
 === "One"
@@ -61,7 +65,7 @@ Words again.
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[str]:
+def running_server(folder: Path) -> Generator[str]:
     binary = REDIS_SERVERS["valkey-9.1"]()
     if binary is None:
         pytest.skip("there is no server here")
@@ -98,7 +102,7 @@ def play(side: Side, folder: Path, binaries: Path) -> list[Terminal]:
                 (place / name).write_text(text.replace(SERVER, url))
             with Terminal(place, binaries, folder / f"session-{number}.log") as terminal:
                 for step in session:
-                    assert terminal.type(step.command.replace(SERVER, url)) == step.output
+                    assert terminal.enter(step.command.replace(SERVER, url)) == step.output
             terminals.append(terminal)
     return terminals
 
@@ -137,9 +141,24 @@ def test_a_page_is_about_the_version_that_it_runs_with(peer: str) -> None:
     assert f"{TABS[peer]} {version_of(peer)}" in page_of(peer).read_text()
 
 
+def codes(peer: str, column: int) -> list[str]:
+    """Return what is set as code in one column of the tables of names."""
+    tables = page_of(peer).read_text().split("## Names")[1].split("## What bites")[0]
+    rows = [line.split("|") for line in tables.splitlines() if line.startswith("| ")]
+    return [code for row in rows for code in re.findall("`([^`]+)`", row[column])]
+
+
+def unknown_words(codes: list[str], folders: list[Path]) -> set[str]:
+    """Return which words of some code are nowhere in the sources of some folders."""
+    sources = [path.read_text(errors="replace") for one in folders for path in one.rglob("*.py")]
+    text = "\n".join(sources).replace("-", "_")
+    bare = [re.sub('"[^"]*"', "", code).replace("-", "_") for code in codes]
+    words = {word.strip("_") for code in bare for word in WORD.findall(code)}
+    return {word for word in words - EXAMPLES if word not in text}
+
+
 @pytest.mark.parametrize("peer", TABS)
-def test_options_that_are_named_are_there(peer: str) -> None:
-    ours = [line.split("|")[-2] for line in page_of(peer).read_text().splitlines() if "|" in line]
+def test_names_of_ours_are_there(peer: str) -> None:
     known = {
         option
         for command in main.commands.values()
@@ -147,9 +166,20 @@ def test_options_that_are_named_are_there(peer: str) -> None:
         if isinstance(parameter, click.Option)
         for option in parameter.opts
     }
-    named = set(re.findall(r"`(--[a-z-]+)", "\n".join(ours)))
-    assert named
-    assert named <= known
+    ours = codes(peer, 2)
+    assert {found for code in ours for found in re.findall("--[a-z-]+", code)} <= known
+    assert unknown_words(ours, [ROOT / "src"]) == set()
+    assert len(ours) > 20
+
+
+@pytest.mark.parametrize("peer", TABS)
+def test_names_of_the_other_one_are_there(peer: str) -> None:
+    packages = commands_of(peer).parent / "lib"
+    [place] = packages.glob("python3.*/site-packages")
+    names = ("celery", "kombu", "arq", "taskiq", "taskiq_redis", "saq")
+    folders = [place / name for name in names if (place / name).is_dir()]
+    assert unknown_words(codes(peer, 1), folders) == set()
+    assert len(codes(peer, 1)) > 20
 
 
 def test_a_page_is_read_tab_by_tab(tmp_path: Path) -> None:
@@ -165,11 +195,11 @@ def test_a_command_that_fails_is_told_with_what_ran_beside_it(tmp_path: Path) ->
     place.mkdir()
     (place / "beside.py").write_text("print('worker')\nopen('up', 'w').close()\ninput()\n")
     (place / "fails.py").write_text(
-        "import os, sys\nwhile not os.path.exists('up'): pass\nsys.exit(f'no {os.environ[\"WHAT\"]}')"
+        "import os\nwhile not os.path.exists('up'): pass\nraise SystemExit(os.environ['WHAT'])"
     )
     with Terminal(place, PINNED, tmp_path / "log") as terminal:
-        assert terminal.type("export WHAT=luck") == ""
-        assert terminal.type("python beside.py &") == ""
-        with pytest.raises(AssertionError, match=r"(?s)no luck.*worker"):
-            terminal.type("python fails.py")
+        assert terminal.enter("export WHAT=luck") == ""
+        assert terminal.enter("python beside.py &") == ""
+        with pytest.raises(AssertionError, match=r"(?s)luck.*worker"):
+            terminal.enter("python fails.py")
     assert len(terminal.codes) == 1
