@@ -28,6 +28,7 @@ class Terminal:
     Attributes:
         log: That file.
         codes: Exit codes of these processes, when all has ended.
+        early: How many of them had ended before they were asked to.
     """
 
     def __init__(self, folder: Path, binaries: Path, log: Path) -> None:
@@ -38,6 +39,7 @@ class Terminal:
         self._beside: list[Process] = []
         self.log = log
         self.codes: list[int] = []
+        self.early = 0
 
     def enter(self, command: str) -> str:
         """Run a command to its end and return what it printed; one that ends in `&` is begun.
@@ -69,6 +71,7 @@ class Terminal:
 
     def __exit__(self, *exc_info: object) -> None:
         """End what still runs."""
+        self.early = sum(process.poll() is not None for process in self._beside)
         for process in self._beside:
             process.send_signal(signal.SIGTERM)
         self.codes = [self._ended(process) for process in self._beside]

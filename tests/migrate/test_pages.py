@@ -103,6 +103,7 @@ def play(side: Side, folder: Path, binaries: Path) -> list[Terminal]:
             with Terminal(place, binaries, folder / f"session-{number}.log") as terminal:
                 for step in session:
                     assert terminal.enter(step.command.replace(SERVER, url)) == step.output
+            assert terminal.early == 0, terminal.log.read_text()
             terminals.append(terminal)
     return terminals
 
