@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,12 +12,11 @@ import pytest
 pytest.importorskip("headrace_redis")
 pytest.importorskip("headrace_nats")
 
-from benchmarks.peers.environment import MissingEnvironmentError, standing
 from headrace.cli.main import main
+from tests.migrate.ground import commands_of, running_server
 from tests.migrate.page import Side, Step, read_page
-from tests.migrate.peers import TABS, peer_of, version_of
+from tests.migrate.peers import TABS, version_of
 from tests.migrate.terminal import Terminal
-from tests.servers import REDIS_SERVERS, RedisServer
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = ROOT / "docs" / "migrate"
@@ -64,31 +61,8 @@ Words again.
 """
 
 
-@contextmanager
-def running_server(folder: Path) -> Generator[str]:
-    binary = REDIS_SERVERS["valkey-9.1"]()
-    if binary is None:
-        pytest.skip("there is no server here")
-    server = RedisServer(binary, folder).start()
-    try:
-        yield server.url
-    finally:
-        server.stop()
-
-
 def page_of(peer: str) -> Path:
     return PAGES / f"{peer}.md"
-
-
-def commands_of(peer: str) -> Path:
-    """Where the commands of a peer are, or skip the test visibly."""
-    try:
-        found = standing(peer_of(peer))
-    except MissingEnvironmentError as error:
-        pytest.skip(str(error))
-    if found is None:
-        pytest.skip(f"{peer} is not here: uv run python -m tests.migrate.peers")
-    return found
 
 
 def play(side: Side, folder: Path, binaries: Path) -> list[Terminal]:
