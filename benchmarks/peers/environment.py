@@ -54,12 +54,33 @@ def prepared(peer: Peer) -> Environment:
         own = {name: version(name) for name in OWN}
         return Environment(folder, Path(sys.executable).parent, sys.version.split()[0], own)
     python, found = find_python(peer.python)
-    place = CACHE / f"{peer.folder}-{found}"
+    place = _place(peer, found)
     _install(place, python, requirements.read_text())
     pins = pinned(requirements.read_text())
     names = [name for name in pins if is_part(peer.folder, name) or name in DRIVERS]
     told = {name: pins[name] for name in names}
     return Environment(folder, place / "bin", found, told)
+
+
+def standing(peer: Peer) -> Path | None:
+    """Return the commands of a peer's environment, `None` if it was not made or others are pinned.
+
+    Raises:
+        MissingEnvironmentError: There is no interpreter for it.
+    """
+    place = _place(peer, find_python(peer.python)[1])
+    requirements = (HERE / peer.folder / "requirements.txt").read_text()
+    return place / "bin" if _holds(place, requirements) else None
+
+
+def _place(peer: Peer, python: str) -> Path:
+    return CACHE / f"{peer.folder}-{python}"
+
+
+def _holds(place: Path, requirements: str) -> bool:
+    """Tell whether there is an environment with just these requirements."""
+    done = place / "requirements.txt"
+    return done.exists() and done.read_text() == requirements
 
 
 def pinned(requirements: str) -> dict[str, str]:
@@ -96,8 +117,7 @@ def find_python(oldest: tuple[int, int]) -> tuple[Path, str]:
 
 def _install(place: Path, python: Path, requirements: str) -> None:
     """Make an environment, unless it is there with just these requirements."""
-    done = place / "requirements.txt"
-    if done.exists() and done.read_text() == requirements:
+    if _holds(place, requirements):
         return
     draft = place.with_name(f"{place.name}.txt")
     draft.parent.mkdir(parents=True, exist_ok=True)
@@ -114,4 +134,4 @@ def _install(place: Path, python: Path, requirements: str) -> None:
             said = getattr(error, "stderr", "") or str(error)
             message = f"it cannot be installed: {said.strip().splitlines()[-1]}"
             raise MissingEnvironmentError(message) from error
-    draft.replace(done)
+    draft.replace(place / "requirements.txt")
