@@ -104,6 +104,12 @@ def test_poison_is_not_decoded(queue: Queue) -> None:
     assert decode_failure(refused.result).reason == refused.reason
 
 
+def test_one_delivery_can_be_the_only_one() -> None:
+    careful = Queue("memory://", max_deliveries=1)
+    refused = dead(prepare(lease(body(), deliveries=2), careful, 0.0))
+    assert refused.reason.startswith("delivered once without any outcome")
+
+
 def test_a_body_that_is_too_large_is_not_decoded(queue: Queue) -> None:
     refused = dead(prepare(lease(b"\xc1" * 10_001), queue, 0.0))
     assert refused.reason == "10,001 bytes are more than max_payload (10,000)"

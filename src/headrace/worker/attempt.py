@@ -103,10 +103,9 @@ def prepare(lease: Lease, queue: Queue, chance: float) -> Attempt | Dead | Resch
 def _refuse_unread(lease: Lease, queue: Queue) -> str | None:
     """Say why a lease must not even be decoded: decoding could be what kills the worker."""
     if lease.deliveries > queue.max_deliveries:
-        return (
-            f"delivered {lease.deliveries - 1} times without any outcome: "
-            "it seems to take its worker down"
-        )
+        before = lease.deliveries - 1
+        often = "once" if before == 1 else f"{before} times"
+        return f"delivered {often} without any outcome: it seems to take its worker down"
     if len(lease.body) > queue.max_payload:
         return f"{len(lease.body):,} bytes are more than max_payload ({queue.max_payload:,})"
     if len(lease.meta) > LARGEST_META:
