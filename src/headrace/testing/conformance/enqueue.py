@@ -45,6 +45,12 @@ class EnqueueChapter(Chapter):
         stats = await lab.stats()
         assert (sum(stats.ready), stats.delayed) == (2, 1)
 
+    async def test_the_same_batch_twice_tells_again_what_was_there(self, lab: Lab) -> None:
+        holder, batch = await lab.put(unique="key"), new_id()
+        jobs = [job(), job(unique="key"), job()]
+        first = await lab.enqueue(*jobs, batch=batch)
+        assert await lab.enqueue(*jobs, batch=batch) == first == [None, holder, None]
+
     async def test_the_same_batch_is_not_stored_again_when_its_jobs_are_over(
         self, lab: Lab
     ) -> None:
