@@ -44,7 +44,10 @@ def contract(container: str) -> list[set[str]]:
 
 
 def test_the_floors_are_those_of_the_contract() -> None:
-    drawn = [set("".join(texts(floor, "name")).split(" · ")) for floor in groups(drawing("floors"), "floor")]
+    drawn = [
+        set("".join(texts(floor, "name")).split(" · "))
+        for floor in groups(drawing("floors"), "floor")
+    ]
     assert drawn == contract("headrace")
 
 
@@ -66,7 +69,9 @@ def test_what_moves_a_job_exists() -> None:
 
 def test_the_services_of_the_worker_exist() -> None:
     drawn = {"".join(texts(service, "name")) for service in groups(drawing("services"), "service")}
-    assert {name for name in drawn if not (ROOT / f"src/headrace/worker/{name}.py").exists()} == set()
+    assert {
+        name for name in drawn if not (ROOT / f"src/headrace/worker/{name}.py").exists()
+    } == set()
     page = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
     told = set(re.findall(r"^\| (\w+) \|", page, re.MULTILINE)) - {"service", "heart"}
     assert drawn == told
@@ -78,7 +83,9 @@ def test_a_drawing_says_what_it_shows_and_loads_nothing(path: Path) -> None:
     named = {one.get("id") for one in root if one.tag in (f"{SVG}title", f"{SVG}desc") and one.text}
     assert root.get("role") == "img"
     assert named == set(root.get("aria-labelledby", "").split())
-    assert {one.tag for one in root.iter()}.isdisjoint({f"{SVG}{tag}" for tag in ("image", "script", "style")})
+    assert {one.tag for one in root.iter()}.isdisjoint(
+        {f"{SVG}{tag}" for tag in ("image", "script", "style")}
+    )
     references = [value for one in root.iter() for key, value in one.items() if "href" in key]
     references += re.findall(r"url\(([^)]*)\)", path.read_text())
     assert [one for one in references if not one.startswith("#")] == []
