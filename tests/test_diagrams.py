@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -49,6 +51,13 @@ def test_the_floors_are_those_of_the_contract() -> None:
         for floor in groups(drawing("floors"), "floor")
     ]
     assert drawn == contract("headrace")
+
+
+def test_the_floors_were_drawn_anew() -> None:
+    """If not: `uv run python .ci/floors.py > docs/images/floors.svg`."""
+    program = [sys.executable, str(ROOT / ".ci" / "floors.py")]
+    drawn = subprocess.run(program, check=True, capture_output=True, text=True).stdout
+    assert drawn == (ROOT / "docs" / "images" / "floors.svg").read_text()
 
 
 def test_every_state_of_a_job_is_drawn() -> None:
