@@ -28,7 +28,8 @@ HEAD = """\
 aria-labelledby="floors-title floors-desc" fill="currentColor">
 <title id="floors-title">The floors of the package headrace</title>
 <desc id="floors-desc">{count} floors, one above the other. A module imports only from floors \
-below its own. Brokers that are plug-ins stand beside the floor of the contract and those below.</desc>
+below its own. Brokers that are plug-ins stand beside the floor of the contract \
+and those below.</desc>
 <defs>
 <marker id="floors-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" \
 orient="auto"><path class="tip" d="M0 0 8 4 0 8z"/></marker>
