@@ -187,8 +187,8 @@ class Broker(Protocol):
         is there. `Done` counts from every holder while the copy is unsettled: the first wins.
         `Reschedule`, `Dead` and `Release` count only from the worker that holds the lease. A job
         that somebody asked to cancel does not come back: `Reschedule` and `Release` end it as
-        `CANCELLED`. Again: nothing changes; the answer is the same or `False`. Cancelled:
-        unknown; repeat it.
+        `CANCELLED`, and one whose time is over as `EXPIRED`. Again: nothing changes; the answer
+        is the same or `False`. Cancelled: unknown; repeat it.
 
         Args:
             outcomes: At most 500. They are independent of each other.

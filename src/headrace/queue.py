@@ -34,7 +34,6 @@ URL_VARIABLE = "HEADRACE_URL"
 CHUNK = 500
 """Calls that `enqueue_many` sends before it takes more from its iterator."""
 
-
 _unseen: Task[..., Any] = Task("")
 
 
@@ -92,8 +91,7 @@ class Queue(Registry):
         if max_deliveries < 1 or max_payload < 1:
             message = "max_deliveries and max_payload are 1 or more"
             raise InvalidOption(message)
-        if url is None:
-            url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
+        url = (os.environ.get(URL_VARIABLE) or DEFAULT_URL) if url is None else url
         self.name = name
         self.broker: Broker = broker_from_url(url) if isinstance(url, str) else url
         self.result_ttl: float = seconds(result_ttl, name="result_ttl")
@@ -132,7 +130,11 @@ class Queue(Registry):
             raise QueueClosed(message)
         if not self._opened:
             await self.broker.open()
-            await self.broker.declare(self.spec)
+            try:
+                await self.broker.declare(self.spec)
+            except BaseException:
+                await self.close()
+                raise
         self._loop = loop
         self._opened += 1
 
@@ -144,7 +146,7 @@ class Queue(Registry):
         Raises:
             BrokerError: The broker did not let go in order.
         """
-        if self._opened == 1:
+        if self._opened <= 1:
             await self._outbox.drain()
             if self._url is not None:
                 await self.broker.close()

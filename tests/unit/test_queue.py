@@ -59,6 +59,20 @@ async def test_a_queue_opens_and_closes() -> None:
         assert sum((await queue.stats()).ready) == 1
 
 
+async def test_a_queue_that_cannot_be_declared_lets_go_of_its_broker(
+    monkeypatch: pytest.MonkeyPatch, broker: MemoryBroker
+) -> None:
+    monkeypatch.setattr("headrace.queue.broker_from_url", lambda _: broker)
+    async with Queue(broker, lease=30):
+        pass
+    other = Queue("memory://", lease=10)
+    with pytest.raises(ConfigMismatch):
+        await other.open()
+    with pytest.raises(Unavailable):
+        await broker.stats("default")
+    await other.close()
+
+
 async def test_opening_nests(broker: MemoryBroker) -> None:
     queue = Queue("memory://")
     task = queue.task(add)

@@ -179,7 +179,7 @@ class QueueStore:
             if not taken:
                 break
             for record in taken:
-                if record.expires is not None and record.expires <= now:
+                if _is_expired(record, now):
                     self._end(record, JobState.EXPIRED, now)
                 else:
                     leases.append(self._lease(record, now, fencing()))
@@ -245,6 +245,9 @@ class QueueStore:
         return True
 
     def _again(self, record: Record, outcome: Reschedule | Release, now: float) -> None:
+        if _is_expired(record, now):
+            self._end(record, JobState.EXPIRED, now)
+            return
         record.copy = self._next()
         record.deliveries = 0
         if isinstance(outcome, Reschedule):
@@ -378,3 +381,7 @@ class QueueStore:
         fresh = structs.replace(job, attempt=0, delay=0.0, expires=None)
         self._enter(Record(fresh, now, self._next()), now)
         return True
+
+
+def _is_expired(record: Record, now: float) -> bool:
+    return record.expires is not None and record.expires <= now

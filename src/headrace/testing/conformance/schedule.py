@@ -96,6 +96,7 @@ class ScheduleChapter(Chapter):
             await lab.advance(lab.rig.lease * 0.7)
             again = Release(lease) if how == "release" else Reschedule(lease, 0.0, 1, b"")
             assert await lab.settle(again) == [True]
+            assert await lab.state(job_id) is JobState.EXPIRED
         await lab.none("worker-b")
         assert await lab.state(job_id) is JobState.EXPIRED
 
