@@ -1,0 +1,53 @@
+"""Whether anything that gets installed is known to be vulnerable."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from enum import Enum, auto
+from pathlib import Path
+
+from release.command import environment
+
+
+class Audit(Enum):
+    """What came of asking."""
+
+    CLEAN = auto()
+    VULNERABLE = auto()
+    NOT_DONE = auto()
+    """The advisory service could not be asked."""
+
+
+def audit(requirements: Path) -> tuple[Audit, str]:
+    """Ask the advisory service of the package index about a list of pinned requirements.
+
+    Returns:
+        What came of it, and what to tell of that.
+    """
+    report = requirements.with_suffix(".audit.json")
+    asked = subprocess.run(
+        [sys.executable, "-m", "pip_audit", "--requirement", requirements, "--no-deps"]
+        + ["--disable-pip", "--progress-spinner=off", "--format=json", "--output", report],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if not report.exists():
+        last = asked.stderr.strip().splitlines()[-1:]
+        return Audit.NOT_DONE, "".join(last)
+    found = json.loads(report.read_text())["dependencies"]
+    report.unlink()
+    skipped = [one["name"] for one in found if "skip_reason" in one]
+    if skipped:
+        return Audit.NOT_DONE, f"nothing is known of {', '.join(skipped)}"
+    bad = [
+        f"{one['name']} {one['version']}: {vulnerability['id']}"
+        for one in found
+        for vulnerability in one["vulns"]
+    ]
+    if bad:
+        return Audit.VULNERABLE, "\n".join(bad)
+    return Audit.CLEAN, f"{len(found)} packages, nothing known against any of them"
