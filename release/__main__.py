@@ -42,27 +42,22 @@ def main(out: Path, revision: str, without_audit: bool) -> None:  # noqa: FBT001
     if out.exists() and any(out.iterdir()):
         message = f"{out} is not empty"
         raise click.ClickException(message)
-    out.mkdir(parents=True, exist_ok=True)
-    out = out.resolve()
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         step(f"source: {described(revision)}")
         source = export(revision, work / "source")
-        distribute(source, work, out, committed_at(revision))
-        check(source, out)
-        wheels = sorted(out.glob("*.whl"))
+        made = work / "made"
+        distribute(source, work, made, committed_at(revision))
+        check(source, made)
         step("wheelhouse: our wheels, and the tested versions of what they need")
+        wheels = sorted(made.glob("*.whl"))
         house = Wheelhouse(work / "house", wheels, constraints(source), EXTRAS)
         try_all(house, work, source)
-        requirements = list_materials(house, work, out, version(source))
-        sums = [
-            f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
-            for file in sorted(out.iterdir())
-        ]
-    (out / "SHA256SUMS").write_text("".join(sums))
-    audited = without_audit or examine(requirements)
-    for line in sums:
-        click.echo(line, nl=False)
+        list_materials(house, work, made, version(source))
+        add_up(made)
+        shutil.copytree(made, out, dirs_exist_ok=True)
+    audited = without_audit or examine(out / "requirements.txt")
+    click.echo((out / "SHA256SUMS").read_text(), nl=False)
     sys.exit(0 if audited else 1)
 
 
@@ -71,7 +66,7 @@ def step(text: str) -> None:
     click.echo(f"== {text}")
 
 
-def distribute(source: Path, work: Path, out: Path, epoch: int) -> None:
+def distribute(source: Path, work: Path, made: Path, epoch: int) -> None:
     """Build, and build again in other ways to see that the bytes are the same.
 
     Raises:
@@ -80,17 +75,17 @@ def distribute(source: Path, work: Path, out: Path, epoch: int) -> None:
     step("build, as another machine would, and from the source distributions")
     second = shutil.copytree(source, work / "a copy, elsewhere")
     for place in PROJECTS.values():
-        build(source / place, out, epoch)
+        build(source / place, made, epoch)
         build_elsewhere(second / place, work / "elsewhere", epoch)
-    for sdist in out.glob("*.tar.gz"):
+    for sdist in made.glob("*.tar.gz"):
         build_from_sdist(sdist, work / "unpacked", work / "from-sdist", epoch)
-    names = [*differing(out, work / "elsewhere"), *differing(out, work / "from-sdist", "*.whl")]
+    names = [*differing(made, work / "elsewhere"), *differing(made, work / "from-sdist", "*.whl")]
     if names:
         message = f"not the same bytes each time: {', '.join(names)}"
         raise click.ClickException(message)
 
 
-def check(source: Path, out: Path) -> None:
+def check(source: Path, made: Path) -> None:
     """Check what the distributions hold and say of themselves.
 
     Raises:
@@ -100,16 +95,16 @@ def check(source: Path, out: Path) -> None:
     number = version(source)
     for package, place in PROJECTS.items():
         project = source / place
-        [wheel] = out.glob(f"{package}-{number}-*.whl")
+        [wheel] = made.glob(f"{package}-{number}-*.whl")
         pairs = (
             (wheel_files(wheel), expected_in_wheel(project, package, number)),
-            (sdist_files(out / f"{package}-{number}.tar.gz"), expected_in_sdist(project, package)),
+            (sdist_files(made / f"{package}-{number}.tar.gz"), expected_in_sdist(project, package)),
         )
         for found, wanted in pairs:
             if found != wanted:
                 message = f"{package}: {sorted(found ^ wanted)} missing, or too many"
                 raise click.ClickException(message)
-    run(sys.executable, "-m", "twine", "check", "--strict", *sorted(out.iterdir()), cwd=out)
+    run(sys.executable, "-m", "twine", "check", "--strict", *sorted(made.iterdir()), cwd=made)
 
 
 def try_all(house: Wheelhouse, work: Path, source: Path) -> None:
@@ -132,15 +127,22 @@ def try_all(house: Wheelhouse, work: Path, source: Path) -> None:
     try_kit(core, work / "try-kit")
 
 
-def list_materials(house: Wheelhouse, work: Path, out: Path, number: str) -> Path:
-    """Write the bill of materials and the list of requirements, and return the list."""
+def list_materials(house: Wheelhouse, work: Path, made: Path, number: str) -> None:
+    """Write the bill of materials and the list of requirements."""
     step(f"bill of materials: {INSTALLED}")
     env = Environment(work / "installed")
     house.install(env, INSTALLED)
-    take_inventory(env, out / f"headrace-{number}.cdx.json")
-    requirements = out / "requirements.txt"
-    requirements.write_text("".join(f"{line}\n" for line in env.requirements()))
-    return requirements
+    take_inventory(env, made / f"headrace-{number}.cdx.json")
+    (made / "requirements.txt").write_text("".join(f"{one}\n" for one in env.requirements()))
+
+
+def add_up(made: Path) -> None:
+    """Write down the checksums of everything."""
+    sums = [
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+        for file in sorted(made.iterdir())
+    ]
+    (made / "SHA256SUMS").write_text("".join(sums))
 
 
 def examine(requirements: Path) -> bool:

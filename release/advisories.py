@@ -27,9 +27,12 @@ def audit(requirements: Path) -> tuple[Audit, str]:
         What came of it, and what to tell of that.
     """
     report = requirements.with_suffix(".audit.json")
+    pinned = ("--requirement", requirements, "--no-deps", "--disable-pip")
     asked = subprocess.run(
-        [sys.executable, "-m", "pip_audit", "--requirement", requirements, "--no-deps"]
-        + ["--disable-pip", "--progress-spinner=off", "--format=json", "--output", report],
+        [
+            *(sys.executable, "-m", "pip_audit", *pinned),
+            *("--progress-spinner", "off", "--format", "json", "--output", report),
+        ],
         env=environment(),
         capture_output=True,
         text=True,

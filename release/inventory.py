@@ -10,7 +10,7 @@ from release.environments import Environment
 
 
 def take_inventory(env: Environment, file: Path) -> None:
-    """Write down as CycloneDX what an environment holds. The same environment gives the same bytes."""
+    """Write down what an environment holds; the same one gives the same bytes."""
     command = (sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible")
     form = ("--output-format", "JSON", "--output-file", file)
     run(*command, *form, env.script("python"), cwd=file.parent)

@@ -61,7 +61,7 @@ class ComposedNats(NatsServer):
         options = dict(word.split("=") for word in services()["nats"]["command"])
         assert options.keys() == places.keys()
         words = [f"{name}={places[name]}" for name in options]
-        own = [f"--addr=127.0.0.1 --port={self.port} --name={self.name}"][0].split()
+        own = ["--addr=127.0.0.1", f"--port={self.port}", f"--name={self.name}"]
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 [str(self.binary), *words, *own], stdout=log, stderr=log, text=True
@@ -101,6 +101,7 @@ def test_the_compose_file_is_one() -> None:
         [sys.executable, "-m", "check_jsonschema", *schema, str(COMPOSE)],
         capture_output=True,
         text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
 
