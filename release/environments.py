@@ -73,8 +73,8 @@ class Wheelhouse:
         [core] = [wheel for wheel in wheels if wheel.name.startswith("headrace-")]
         wanted = [f"{core}[{','.join(extras)}]", *(str(one) for one in wheels if one != core)]
         self._wheels = folder / "wheels"
-        download = ("download", "--quiet", "--constraint", pins, "--dest", self._wheels)
-        run(self._pip, *download, *wanted, cwd=folder)
+        wheel = ("wheel", "--quiet", "--constraint", pins, "--wheel-dir", self._wheels)
+        run(self._pip, *wheel, *wanted, cwd=folder)
 
     def install(self, environment: Environment, requirement: str) -> None:
         """Install what a user would name, with all that it needs."""

@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -71,13 +70,16 @@ def try_broker(env: Environment, folder: Path, app: Path, scheme: str) -> None:
 
 
 @contextmanager
-def _server(scheme: str, folder: Path) -> Iterator[Any]:
-    find = {"redis": REDIS_SERVERS["valkey-9.1"], "nats": nats_server}[scheme]
-    binary = find()
+def _server(scheme: str, folder: Path) -> Iterator[RedisServer | NatsServer]:
+    binary = REDIS_SERVERS["valkey-9.1"]() if scheme == "redis" else nats_server()
     if binary is None:
         message = f"there is no server for {scheme}:// here"
         raise click.ClickException(message)
-    server = (RedisServer if scheme == "redis" else NatsServer)(binary, folder).start()
+    server: RedisServer | NatsServer
+    if scheme == "redis":
+        server = RedisServer(binary, folder, appendonly="yes").start()
+    else:
+        server = NatsServer(binary, folder).start()
     try:
         yield server
     finally:
@@ -88,12 +90,14 @@ def _server(scheme: str, folder: Path) -> Iterator[Any]:
 def _worker(env: Environment, folder: Path, url: dict[str, str]) -> Iterator[None]:
     """Run a worker for as long as a block lasts, and see that it stops in order."""
     command = [env.script("headrace"), "worker", "app:queue"]
-    worker = subprocess.Popen(command, cwd=folder, env=environment(**url))
+    log = folder / "worker.log"
+    with log.open("w") as opened:
+        worker = subprocess.Popen(command, cwd=folder, env=environment(**url), stderr=opened)
     try:
         yield
     finally:
         worker.send_signal(signal.SIGTERM)
         code = worker.wait(PATIENCE)
     if code:
-        message = f"the worker ended with {code}"
+        message = f"the worker ended with {code}:\n{log.read_text()}"
         raise click.ClickException(message)
