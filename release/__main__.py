@@ -153,7 +153,7 @@ def examine(requirements: Path) -> bool:
     click.echo(told)
     if verdict is Audit.NOT_DONE:
         click.echo(
-            "NOT AUDITED: the advisory service gave no answer. Where it can be reached, run\n"
+            "NOT AUDITED: no answer from the advisory service. Where it can be reached, run\n"
             f"  pip-audit --requirement {requirements.name} --no-deps --disable-pip\n"
             "or, with a copy of its data base, osv-scanner --offline on the bill of materials."
         )

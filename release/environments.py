@@ -84,4 +84,3 @@ class Wheelhouse:
             *(self._pip, "--python", python, "install", "--quiet", *offline, requirement),
             cwd=self._folder,
         )
-        run(self._pip, "--python", python, "check", cwd=self._folder)
