@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 from tests.command import told
 from tests.containerfile import Bench, Step, read_stages
-from tests.servers import REDIS_SERVERS, NatsServer, RedisServer, nats_server
+from tests.servers import REDIS_SERVERS, NatsServer, RedisServer, free_port, nats_server
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -109,8 +109,9 @@ def test_the_compose_file_is_one() -> None:
 def test_valkey_is_safe_for_jobs(valkey: RedisServer) -> None:
     assert warnings(valkey.url) == set()
     with valkey.client() as client:
-        held = client.config_get("append*", "maxmemory*")
+        held = client.config_get("append*", "maxmemory*", "protected-mode")
     assert (held["appendonly"], held["appendfsync"]) == ("yes", "always")
+    assert held["protected-mode"] == "no", "the workers are in containers of their own"
     assert (held["maxmemory"], held["maxmemory-policy"]) == (str(512 << 20), "noeviction")
 
 
@@ -144,6 +145,44 @@ def test_its_workers_run_jobs_and_stop_in_time(kind: str, request: pytest.Fixtur
     assert (result.splitlines()[-1], code) == ('"hello, mill"', 0)
     grace = float(settings["HEADRACE_WORKER_GRACE"])
     assert seconds(worker["stop_grace_period"]) > grace + 2
+
+
+async def status(port: int, path: str) -> str:
+    """Return what somebody who probes is told, as soon as anybody listens."""
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0)
+            continue
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        answer = await reader.readline()
+        writer.close()
+        return answer.decode().split()[1]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_probes_of_the_page_tell_what_they_should(valkey: RedisServer, *, there: bool) -> None:
+    if not there:
+        valkey.stop()
+    page = (ROOT / "docs" / "how-to" / "deploy.md").read_text()
+    [block] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    module: dict[str, Any] = {"__name__": "page"}
+    exec(block.replace("redis://localhost:6379/0", valkey.url), module)
+    port = free_port()
+
+    async def probe() -> None:
+        serving = asyncio.create_task(module["serve"](port))
+        assert await status(port, "/livez") == "200"
+        assert await status(port, "/readyz") == "503", "it has not begun to serve"
+        if there:
+            while await status(port, "/readyz") != "200":
+                pass
+        assert await status(port, "/readyz") == ("200" if there else "503")
+        module["worker"].stop()
+        assert await serving == 0
+
+    asyncio.run(probe())
 
 
 def only(stage: list[Step], name: str) -> Step:
