@@ -6,7 +6,6 @@ import hashlib
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import click
@@ -64,7 +63,7 @@ def main(out: Path, revision: str, without_audit: bool) -> None:  # noqa: FBT001
 
 def step(text: str) -> None:
     """Say what is done next."""
-    click.echo(f"{time.strftime('%X')} == {text}")
+    click.echo(f"== {text}")
 
 
 def distribute(source: Path, work: Path, made: Path, epoch: int) -> None:

@@ -18,13 +18,12 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, **changes}
 
 
-def run(*words: str | Path, cwd: Path, umask: int = -1, **changes: str) -> str:
+def run(*words: str | Path, cwd: Path, **changes: str) -> str:
     """Run a command to its end and return what it printed.
 
     Args:
         words: The command.
         cwd: Where it runs.
-        umask: Its own; -1: this process's.
         changes: Of its environment.
 
     Raises:
@@ -34,7 +33,6 @@ def run(*words: str | Path, cwd: Path, umask: int = -1, **changes: str) -> str:
         [str(word) for word in words],
         cwd=cwd,
         env=environment(**changes),
-        umask=umask,
         capture_output=True,
         text=True,
         check=False,

@@ -17,6 +17,8 @@ PROJECTS = {
 }
 """Where each project stands in the repository, by the name of its package."""
 
+HATCHLING = (sys.executable, "-m", "hatchling", "build")
+
 _ELSEWHERE = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "7", "HOME": "/nowhere"}
 
 
@@ -30,8 +32,7 @@ def build(project: Path, out: Path, epoch: int, *targets: str) -> None:
         targets: `sdist` or `wheel`; if none is given, both.
     """
     chosen = [word for target in targets for word in ("-t", target)]
-    command = (sys.executable, "-m", "hatchling", "build", "-d", out, *chosen)
-    run(*command, cwd=project, SOURCE_DATE_EPOCH=str(epoch))
+    run(*HATCHLING, "-d", out, *chosen, cwd=project, SOURCE_DATE_EPOCH=str(epoch))
 
 
 def build_elsewhere(project: Path, out: Path, epoch: int) -> None:
@@ -39,8 +40,8 @@ def build_elsewhere(project: Path, out: Path, epoch: int) -> None:
     for path in project.rglob("*"):
         os.utime(path, (0, 0))
         path.chmod(0o700 if path.is_dir() else 0o600)
-    command = (sys.executable, "-m", "hatchling", "build", "-d", out)
-    run(*command, cwd=project, umask=0o077, SOURCE_DATE_EPOCH=str(epoch), **_ELSEWHERE)
+    command = ("sh", "-c", 'umask 077; exec "$@"', "sh", *HATCHLING, "-d", out)
+    run(*command, cwd=project, SOURCE_DATE_EPOCH=str(epoch), **_ELSEWHERE)
 
 
 def build_from_sdist(sdist: Path, folder: Path, out: Path, epoch: int) -> None:

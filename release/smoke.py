@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def try_broker(env: Environment, folder: Path, app: Path, scheme: str) -> None:
 
 
 @contextmanager
-def _server(scheme: str, folder: Path) -> Iterator[RedisServer | NatsServer]:
+def _server(scheme: str, folder: Path) -> Generator[RedisServer | NatsServer]:
     binary = REDIS_SERVERS["valkey-9.1"]() if scheme == "redis" else nats_server()
     if binary is None:
         message = f"there is no server for {scheme}:// here"
@@ -87,9 +87,9 @@ def _server(scheme: str, folder: Path) -> Iterator[RedisServer | NatsServer]:
 
 
 @contextmanager
-def _worker(env: Environment, folder: Path, url: dict[str, str]) -> Iterator[None]:
+def _worker(env: Environment, folder: Path, url: dict[str, str]) -> Generator[None]:
     """Run a worker for as long as a block lasts, and see that it stops in order."""
-    command = [env.script("headrace"), "worker", "app:queue"]
+    command = [str(env.script("headrace")), "worker", "app:queue"]
     log = folder / "worker.log"
     with log.open("w") as opened:
         worker = subprocess.Popen(command, cwd=folder, env=environment(**url), stderr=opened)
