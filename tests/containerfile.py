@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -36,6 +37,12 @@ def read_stages(file: Path) -> list[list[Step]]:
     return stages
 
 
+def _ways() -> dict[str, str]:
+    """Return the variables that tell pip how to reach its index."""
+    ways = ("PIP_", "SSL_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    return {name: value for name, value in os.environ.items() if name.upper().startswith(ways)}
+
+
 class Bench:
     """Where stages are built, one after the other in the same place: paths in them stay true.
 
@@ -61,7 +68,7 @@ class Bench:
         """Do the steps of one stage in order; what was in the place before is kept aside."""
         self.root.mkdir()
         self._place = self.root
-        self.environment = {"PATH": f"{self._folder}/base/bin:/usr/bin:/bin"}
+        self.environment = {"PATH": f"{self._folder}/base/bin:/usr/bin:/bin", **_ways()}
         for step in stage:
             act = getattr(self, f"_{step.name.lower()}", None)
             if act is not None:
