@@ -7,6 +7,7 @@ import subprocess
 import sys
 from enum import Enum, auto
 from pathlib import Path
+from typing import Any
 
 from release.command import environment
 
@@ -41,17 +42,26 @@ def audit(requirements: Path) -> tuple[Audit, str]:
     if not report.exists():
         last = asked.stderr.strip().splitlines()[-1:]
         return Audit.NOT_DONE, "".join(last)
-    found = json.loads(report.read_text())["dependencies"]
+    told: list[dict[str, Any]] = json.loads(report.read_text())["dependencies"]
     report.unlink()
-    skipped = [one["name"] for one in found if "skip_reason" in one]
-    if skipped:
-        # pip-audit itself calls this a success: "no known vulnerabilities found".
-        return Audit.NOT_DONE, f"the package index has no advisories for {', '.join(skipped)}"
+    return judge(told)
+
+
+def judge(told: list[dict[str, Any]]) -> tuple[Audit, str]:
+    """Judge by what pip-audit reports of each package.
+
+    Returns:
+        What came of it, and what to tell of that.
+    """
     bad = [
         f"{one['name']} {one['version']}: {vulnerability['id']}"
-        for one in found
-        for vulnerability in one["vulns"]
+        for one in told
+        for vulnerability in one.get("vulns", ())
     ]
     if bad:
         return Audit.VULNERABLE, "\n".join(bad)
-    return Audit.CLEAN, f"{len(found)} packages, nothing known against any of them"
+    skipped = [one["name"] for one in told if "skip_reason" in one]
+    if skipped:
+        # pip-audit itself calls this a success: "no known vulnerabilities found".
+        return Audit.NOT_DONE, f"the package index has no advisories for {', '.join(skipped)}"
+    return Audit.CLEAN, f"{len(told)} packages, nothing known against any of them"

@@ -6,11 +6,13 @@ import shutil
 import tomllib
 from email.parser import Parser
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
 import headrace
+from release.advisories import Audit, judge
 from release.contents import expected_in_sdist, expected_in_wheel, sdist_files, wheel_files
 from release.distributions import (
     PROJECTS,
@@ -70,6 +72,23 @@ def test_a_difference_is_seen(tmp_path: Path) -> None:
         (folder / "bytes.whl").write_text(text)
         (folder / f"{text}.whl").write_text("only here")
     assert list(differing(one, other)) == ["a.whl", "b.whl", "bytes.whl"]
+
+
+KNOWN: dict[str, Any] = {"name": "click", "version": "8.5.1", "vulns": []}
+HURT: dict[str, Any] = {"name": "anyio", "version": "1.0", "vulns": [{"id": "PYSEC-1"}]}
+UNKNOWN: dict[str, Any] = {"name": "idna", "skip_reason": "not found"}
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict"),
+    [
+        ([KNOWN], Audit.CLEAN),
+        ([KNOWN, HURT, UNKNOWN], Audit.VULNERABLE),
+        ([KNOWN, UNKNOWN], Audit.NOT_DONE),
+    ],
+)
+def test_what_was_not_looked_at_is_not_clean(told: list[dict[str, Any]], verdict: Audit) -> None:
+    assert judge(told)[0] is verdict
 
 
 @pytest.mark.parametrize("package", PROJECTS)
