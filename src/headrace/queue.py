@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Generator, Iterable
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, ParamSpec, Self, TypeAlias, TypeVar, overload
 
@@ -94,6 +95,7 @@ class Queue(Registry):
         self.unknown_ttl = seconds(unknown_ttl, name="unknown_ttl")
         self._url = url if isinstance(url, str) else None
         self._opened = 0
+        self._diverted: bool = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox = Outbox(self.broker, name)
 
@@ -113,6 +115,8 @@ class Queue(Registry):
                 another lease or other lanes (`ConfigMismatch`).
             QueueClosed: It is open in another event loop.
         """
+        if self._diverted:
+            return
         loop = asyncio.get_running_loop()
         if self._opened and self._loop is not loop:
             message = f"queue {self.name!r} is open in another event loop: use one Queue for each"
@@ -125,12 +129,34 @@ class Queue(Registry):
 
     async def close(self) -> None:
         """Send what is still to be sent, and let go of the broker. Once more is harmless."""
-        if self._opened == 1:
+        if self._opened == 1 or self._diverted:
             await self._outbox.drain()
+        if self._opened == 1:
             if self._url is not None:
                 await self.broker.close()
             self._loop = None
         self._opened = max(0, self._opened - 1)
+
+    @contextmanager
+    def diverted(self, broker: Broker) -> Generator[None]:
+        """Work on another broker for as long as a block lasts, as `headrace.testing` has it.
+
+        Meanwhile it is open in every event loop, and `open` and `close` change nothing. The broker
+        stays the caller's, who has opened it and declared the queue.
+
+        Raises:
+            QueueClosed: It is open: what is under way cannot be diverted.
+        """
+        if self._opened:
+            message = f"queue {self.name!r} is open: divert it before it is opened"
+            raise QueueClosed(message)
+        place = self.broker, self._url, self._outbox, self._diverted
+        self.broker, self._url, self._outbox = broker, None, Outbox(broker, self.name)
+        self._diverted = True
+        try:
+            yield
+        finally:
+            self.broker, self._url, self._outbox, self._diverted = place
 
     async def __aenter__(self) -> Self:
         """Open the queue."""
@@ -225,7 +251,7 @@ class Queue(Registry):
 
     def _draft(self, call: Call[Any]) -> NewJob:
         """Make the job of a call, or say why it cannot be one."""
-        if self._loop is None or self._loop is not asyncio.get_running_loop():
+        if self._loop is not asyncio.get_running_loop() and not self._diverted:
             message = f"queue {self.name!r} is not open here: use `async with queue:` around"
             raise QueueClosed(message)
         task = call.task
