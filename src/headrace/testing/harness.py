@@ -22,6 +22,9 @@ from headrace.testing.twin import Twin
 P = ParamSpec("P")
 R = TypeVar("R")
 
+LISTED = 20
+"""Jobs that a failed assertion lists at most."""
+
 
 class Harness(Twin):
     """A queue inside a test: its jobs lie in memory, and run when the test says so.
@@ -164,9 +167,7 @@ class Harness(Twin):
         for job in reversed(jobs):
             if expected.fits(job):
                 return job
-        listed = "".join(f"\n  {job}" for job in jobs) or " nothing"
-        message = f"{expected} was not enqueued, but:{listed}"
-        raise AssertionError(message)
+        raise AssertionError(_missing(expected, jobs))
 
     def _target(self, task: Task[..., Any] | str) -> Task[..., Any]:
         """Return a task by its name, or as it is here if it was named without its code."""
@@ -174,9 +175,8 @@ class Harness(Twin):
             return task
         name = task if isinstance(task, str) else task.name
         known = [queue.tasks[name] for queue in self._queues if name in queue.tasks]
-        if not known or (isinstance(task, Task) and task.overrides):
-            return self.remote(task) if isinstance(task, str) else task
-        return known[0]
+        found = known[0] if known else self.remote(name)
+        return found if isinstance(task, str) else found.options(**task.overrides)
 
     # running jobs
 
@@ -271,9 +271,8 @@ class Harness(Twin):
         Example:
             `await queue.run_job(collect.call(7), attempt=4)`
         """
-        given = isinstance(task, Call)
-        call: Call[Any] = task if given else task.call(*args, **kwargs)
-        return await rehearse(self._home(call), call, **(kwargs if given else {}))
+        call, place = _called(task, args, kwargs)
+        return await rehearse(self._home(call), call, **place)
 
     def _home(self, call: Call[Any]) -> Queue:
         """Return the queue whose task is called."""
@@ -284,3 +283,21 @@ class Harness(Twin):
                     return queue
         message = f"task {call.task.name!r} belongs to no queue of this harness"
         raise UnknownTask(message)
+
+
+def _called(
+    task: Task[..., Any] | Call[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Call[Any], dict[str, Any]]:
+    """Return the call that is to run, and what is said of its place in the job's life."""
+    if isinstance(task, Call):
+        return task, kwargs
+    return task.call(*args, **kwargs), {}
+
+
+def _missing(expected: Expected, jobs: list[Enqueued]) -> str:
+    """Say that a job is missing, and which ones there are."""
+    if not jobs:
+        return f"{expected} was not enqueued, nothing was"
+    first = f"\n  … {len(jobs) - LISTED} more before them" if len(jobs) > LISTED else ""
+    listed = "".join(f"\n  {job}" for job in jobs[-LISTED:])
+    return f"{expected} was not enqueued, but:{first}{listed}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from headrace.broker import Broker, QueueSpec
@@ -10,7 +12,7 @@ from headrace.codec import Envelope, decode_envelope
 from headrace.job import JobInfo, NewJob
 from headrace.outcome import Outcome, Release
 from headrace.testing.faults import FaultyBroker, Verb
-from headrace.testing.running import waiting
+from headrace.testing.running import running_here, waiting
 
 T = TypeVar("T")
 
@@ -43,14 +45,16 @@ class Recorder(FaultyBroker):
     Args:
         broker: What does the work, in this process.
         specs: The queues to declare there.
+        patience: Real seconds for which somebody waits for a job while nothing moves.
 
     Attributes:
         runs: How many deliveries had an outcome.
     """
 
-    def __init__(self, broker: Broker, specs: Sequence[QueueSpec]) -> None:
+    def __init__(self, broker: Broker, specs: Sequence[QueueSpec], patience: float) -> None:
         super().__init__(broker)
         self._undeclared = list(specs)
+        self._patience = patience
         self._entries: dict[tuple[str, str], Entry] = {}
         self.runs = 0
 
@@ -86,5 +90,19 @@ class Recorder(FaultyBroker):
         self, queue: str, ids: Sequence[str], *, wait: float = 0.0
     ) -> list[JobInfo | None]:
         """See `Broker.lookup`."""
-        with waiting():
-            return await super().lookup(queue, ids, wait=wait)
+        if running_here() is not None:
+            with waiting():
+                return await super().lookup(queue, ids, wait=wait)
+        moved, until = -1, self.clock.monotonic() + wait
+        while moved != self.calls.total():
+            # A wait in a test is for ever when nobody lets time pass, or jobs run.
+            moved = self.calls.total() + 1
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    left = max(0.0, until - self.clock.monotonic())
+                    return await super().lookup(queue, ids, wait=left)
+        message = (
+            f"waited {self._patience:g} s of real time for {', '.join(ids)}, and nothing moved: "
+            "jobs run in drain() and advance(), or within working()"
+        )
+        raise RuntimeError(message)

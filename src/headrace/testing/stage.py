@@ -53,7 +53,8 @@ class Stage:
         settings: WorkerSettings,
     ) -> None:
         self.time = VirtualClock(SystemClock().time() if start is None else start)
-        self.broker = Recorder(MemoryBroker(clock=self.time), [queue.spec for queue in queues])
+        specs = [queue.spec for queue in queues]
+        self.broker = Recorder(MemoryBroker(clock=self.time), specs, patience)
         self._queues = queues
         self._patience = patience
         self._settings = settings
