@@ -72,6 +72,9 @@ class Harness(Twin):
         """Virtual time. A job that sleeps by it sleeps until the test has let so much pass."""
         return self._stage.time
 
+    def __repr__(self) -> str:
+        return f"<Harness of {', '.join(repr(queue.name) for queue in self._queues)}>"
+
     # opening and closing
 
     def __enter__(self) -> Self:

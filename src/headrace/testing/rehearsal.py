@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any, TypeVar
 
-from headrace.codec import decode_failure
+from headrace.codec import decode_failure, decode_history
 from headrace.context import CurrentJob
 from headrace.errors import JobFailed
 from headrace.job import Lease
 from headrace.middleware import CallNext
-from headrace.outcome import Dead, Done, Outcome
+from headrace.outcome import Dead, Done, Outcome, Reschedule
 from headrace.queue import Queue
 from headrace.task import Call
 from headrace.testing.twin import Twin
@@ -60,8 +60,8 @@ async def rehearse(
     )
     run = Run(lease)
     outcome = await _executed(executor, run)
-    if run.reason is CancelReason.TIMEOUT:
-        raise TimeoutError
+    if run.reason is CancelReason.TIMEOUT and isinstance(outcome, Reschedule | Dead):
+        raise TimeoutError(decode_history(outcome.meta).failures[-1].message)
     if witness.error is not None:
         raise witness.error
     if isinstance(outcome, Dead):

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import copy_context
-from itertools import count
 
 from headrace.clock import SystemClock
 from headrace.context import CurrentJob
@@ -198,8 +197,10 @@ class Stage:
 
 def _leaps() -> Iterator[float]:
     """Yield for how long to leave a worker alone that has nothing to do, again and again."""
-    for doublings in count():
-        yield min(FIRST_LEAP * 2**doublings, LONGEST_LEAP)
+    leap = FIRST_LEAP
+    while True:
+        yield leap
+        leap = min(2 * leap, LONGEST_LEAP)
 
 
 def _impatient(jobs: list[CurrentJob], patience: float) -> str:
