@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import ANY
 
 import pytest
@@ -30,8 +31,7 @@ def headrace_app() -> Queue:
     async def post(mail: Mail, *paths: Path, **extra: int) -> None: ...
 
     @queue.task
-    async def loose(anything) -> None:  # type: ignore[no-untyped-def]  # pyright: ignore
-        ...
+    async def loose(anything: Any) -> None: ...
 
     return queue
 

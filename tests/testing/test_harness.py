@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -21,9 +22,6 @@ from headrace import (
 )
 from headrace.testing import Harness
 from headrace.testing import stage as stage_module
-
-URL = "redis+nobody://nowhere"
-
 
 # draining
 
@@ -189,9 +187,7 @@ async def test_a_schedule_fires_all_day(headrace_queue: Harness, minutes: int) -
 
     assert await headrace_queue.advance(7 * minutes * 60) == 7
     assert all(moment.minute % minutes == 0 and moment.second == 0 for moment in fired)
-    assert {after - before for before, after in zip(fired, fired[1:], strict=False)} == {
-        timedelta(minutes=minutes)
-    }
+    assert {after - before for before, after in pairwise(fired)} == {timedelta(minutes=minutes)}
     assert await headrace_queue.advance(timedelta(days=1)) == 24 * 60 // minutes
     assert headrace_queue.enqueued() == []
 

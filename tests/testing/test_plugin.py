@@ -101,6 +101,9 @@ pythonpath = .
 filterwarnings = error
 """
 
+LEAN = [f"-pno:{plugin}" for plugin in ("benchmark", "hypothesispytest", "randomly", "xdist")]
+"""What others have installed, and what takes most of the time here."""
+
 SCOPE = "-oasyncio_default_fixture_loop_scope=function"
 MODES = {
     "anyio": ("", ["-pno:asyncio", "-oanyio_mode=auto"]),
@@ -132,13 +135,13 @@ def test_async_tests_find_the_queue_in_a_harness(mode: str, project: pytest.Pyte
         pytest.importorskip("pytest_asyncio")
     project.makeconftest(BACKEND)
     project.makepyfile(test_app=TESTS.format(marks=marks))
-    result = project.runpytest_subprocess("-pno:randomly", *options)
+    result = project.runpytest_subprocess(*LEAN, *options)
     result.assert_outcomes(passed=6)
 
 
 def test_tests_without_an_event_loop_find_it_too(project: pytest.Pytester) -> None:
     project.makepyfile(test_app=SYNC)
-    project.runpytest_subprocess().assert_outcomes(passed=2)
+    project.runpytest_subprocess(*LEAN, "-pno:asyncio").assert_outcomes(passed=2)
 
 
 def test_a_conftest_may_name_the_queue(pytester: pytest.Pytester) -> None:
@@ -161,7 +164,7 @@ def test_a_conftest_may_name_the_queue(pytester: pytest.Pytester) -> None:
             assert queue.broker is headrace_queue.broker
             assert len(headrace_queue.enqueued()) == 1
     """)
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*LEAN).assert_outcomes(passed=1)
 
 
 def test_who_does_not_ask_for_it_pays_nothing(pytester: pytest.Pytester) -> None:
@@ -172,7 +175,7 @@ def test_who_does_not_ask_for_it_pays_nothing(pytester: pytest.Pytester) -> None
             assert "pytest_headrace" in sys.modules
             assert not [name for name in sys.modules if name.startswith("headrace")]
     """)
-    pytester.runpytest_subprocess("-pno:cov").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*LEAN).assert_outcomes(passed=1)
 
 
 def test_pytest_finds_it() -> None:
