@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable
 from itertools import islice
 from typing import Any, ParamSpec, Self, TypeAlias, TypeVar, overload
 
 from headrace.broker import Broker, Control, QueueSpec, QueueStats
 from headrace.codec import VERSION, Envelope, Settings, encode
 from headrace.durations import Duration, seconds
-from headrace.errors import InvalidOption, QueueClosed, Rejected, UnknownTask
+from headrace.errors import InvalidOption, Rejected, UnknownTask
 from headrace.handle import JobHandle
 from headrace.ids import new_id
 from headrace.job import NewJob
 from headrace.letter import DeadLetter, read_letter
+from headrace.link import Link
 from headrace.options import Options
-from headrace.outbox import FLIGHTS, Outbox
-from headrace.plugins import broker_from_url
+from headrace.outbox import FLIGHTS
 from headrace.registry import Registry
 from headrace.task import Call, LocalTask, Task
 from headrace.urls import redact_url
@@ -82,7 +81,7 @@ class Queue(Registry):
         if url is None:
             url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
         self.name = name
-        self.broker: Broker = broker_from_url(url) if isinstance(url, str) else url
+        self.link: Link = Link(url, name)
         self.result_ttl = seconds(result_ttl, name="result_ttl")
         self.spec = QueueSpec(
             name=name,
@@ -93,11 +92,11 @@ class Queue(Registry):
         self.max_deliveries = max_deliveries
         self.max_payload = max_payload
         self.unknown_ttl = seconds(unknown_ttl, name="unknown_ttl")
-        self._url = url if isinstance(url, str) else None
-        self._opened = 0
-        self._diverted: bool = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._outbox = Outbox(self.broker, name)
+
+    @property
+    def broker(self) -> Broker:
+        """Where its jobs are."""
+        return self.link.broker
 
     @property
     def url(self) -> str | None:
@@ -105,7 +104,7 @@ class Queue(Registry):
 
         To show it, use `redact_url`.
         """
-        return self._url
+        return self.link.url
 
     async def open(self) -> None:
         """Connect to the broker and declare the queue. Each `open` wants its `close`.
@@ -115,48 +114,11 @@ class Queue(Registry):
                 another lease or other lanes (`ConfigMismatch`).
             QueueClosed: It is open in another event loop.
         """
-        if self._diverted:
-            return
-        loop = asyncio.get_running_loop()
-        if self._opened and self._loop is not loop:
-            message = f"queue {self.name!r} is open in another event loop: use one Queue for each"
-            raise QueueClosed(message)
-        if not self._opened:
-            await self.broker.open()
-            await self.broker.declare(self.spec)
-        self._loop = loop
-        self._opened += 1
+        await self.link.open(self.spec)
 
     async def close(self) -> None:
         """Send what is still to be sent, and let go of the broker. Once more is harmless."""
-        if self._opened == 1 or self._diverted:
-            await self._outbox.drain()
-        if self._opened == 1:
-            if self._url is not None:
-                await self.broker.close()
-            self._loop = None
-        self._opened = max(0, self._opened - 1)
-
-    @contextmanager
-    def diverted(self, broker: Broker) -> Generator[None]:
-        """Work on another broker for as long as a block lasts, as `headrace.testing` has it.
-
-        Meanwhile it is open in every event loop, and `open` and `close` change nothing. The broker
-        stays the caller's, who has opened it and declared the queue.
-
-        Raises:
-            QueueClosed: It is open: what is under way cannot be diverted.
-        """
-        if self._opened:
-            message = f"queue {self.name!r} is open: divert it before it is opened"
-            raise QueueClosed(message)
-        place = self.broker, self._url, self._outbox, self._diverted
-        self.broker, self._url, self._outbox = broker, None, Outbox(broker, self.name)
-        self._diverted = True
-        try:
-            yield
-        finally:
-            self.broker, self._url, self._outbox, self._diverted = place
+        await self.link.close()
 
     async def __aenter__(self) -> Self:
         """Open the queue."""
@@ -205,7 +167,7 @@ class Queue(Registry):
             target = self._tasks.get(task) or self.remote(task)
         call = target.call(*args, **kwargs)
         job = self._draft(call)
-        return self._handle(call, job, await self._outbox.send(job))
+        return self._handle(call, job, await self.link.outbox.send(job))
 
     async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[JobHandle[R]]:
         """Store many jobs, a batch at a time. A cancelled call leaves it open which are stored.
@@ -226,7 +188,9 @@ class Queue(Registry):
                 chunk = list(islice(remaining, CHUNK))
                 if chunk:
                     jobs = [self._draft(call) for call in chunk]
-                    sent = asyncio.create_task(self._outbox.send_many(jobs), name="headrace-send")
+                    sent = asyncio.create_task(
+                        self.link.outbox.send_many(jobs), name="headrace-send"
+                    )
                     sending.append((chunk, jobs, sent))
                 elif not sending:
                     return handles
@@ -251,9 +215,7 @@ class Queue(Registry):
 
     def _draft(self, call: Call[Any]) -> NewJob:
         """Make the job of a call, or say why it cannot be one."""
-        if self._loop is not asyncio.get_running_loop() and not self._diverted:
-            message = f"queue {self.name!r} is not open here: use `async with queue:` around"
-            raise QueueClosed(message)
+        self.link.check()
         task = call.task
         if isinstance(task, LocalTask):
             known = self._tasks.get(task.name)
@@ -358,5 +320,5 @@ class Queue(Registry):
         return await self.broker.redrive(self.name, job_ids)
 
     def __repr__(self) -> str:
-        place = repr(self.broker) if self._url is None else redact_url(self._url)
+        place = repr(self.broker) if self.url is None else redact_url(self.url)
         return f"<Queue {self.name!r} on {place}>"

@@ -82,7 +82,7 @@ class Harness(Twin):
         if not self._entered:
             both: list[Queue] = [self, *self._queues]
             for queue in both:
-                self._diversion.enter_context(queue.diverted(self.faults))
+                self._diversion.enter_context(queue.link.diverted(self.faults))
         self._entered += 1
         return self
 
