@@ -46,7 +46,7 @@ class Task(Generic[P, R_co]):
         self._override({})
 
     def _override(self, options: Mapping[str, Any]) -> None:
-        self.overrides = options
+        self.overrides: Mapping[str, Any] = options
         self.effective = Options(**{**self._defaults, **options})
         self.settings = Options(**options).settings() if options else None
 

@@ -357,6 +357,15 @@ async def test_an_open_queue_stays_where_it_is(away: Queue) -> None:
             await Harness(away).open()
 
 
+async def test_when_one_queue_is_open_none_is_diverted(away: Queue) -> None:
+    other = Queue("memory://", name="other")
+    broker = other.broker
+    async with away:
+        with pytest.raises(QueueClosed, match="is open"):
+            await Harness(other, away).open()
+    assert other.broker is broker
+
+
 async def test_a_url_comes_back(headrace_queue: Harness) -> None:
     queue = Queue("memory://", name="other")
     async with Harness(queue):

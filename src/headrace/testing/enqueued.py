@@ -41,6 +41,13 @@ class Enqueued(Struct, frozen=True, kw_only=True):
         result_ttl: Seconds for which its result is kept; `None`: as the queue has it.
         retry: The numbers of its retry policy; `None`: the default policy.
         headers: What was given along.
+
+    Examples:
+        >>> async with Harness() as trial:
+        ...     job = await trial.enqueue("ship", 42, express=True)
+        ...     [found] = trial.enqueued()
+        ...     found.task, found.args, found.kwargs
+        ('ship', (42,), {'express': True})
     """
 
     id: str

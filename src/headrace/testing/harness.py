@@ -36,7 +36,8 @@ class Harness(Twin):
     Time is virtual: it passes only in `advance`, and there in no time. What it means for jobs to be
     retried, delayed, scheduled or left behind by a worker that died is what it means on a server.
 
-    Use it by `async with`, or by `with` where there is no event loop.
+    Use it by `async with`, or by `with` where there is no event loop. A cancelled call leaves time
+    and jobs where they came.
 
     Args:
         *queues: Those of the application, closed; if there is none, a new one.
@@ -47,8 +48,15 @@ class Harness(Twin):
     Attributes:
         faults: The broker, as a `FaultyBroker` that can be told to fail.
 
-    Example:
-        `async with Harness(app.queue) as queue: ...; await queue.drain()`
+    Examples:
+        >>> async def add(a: int, b: int) -> int:
+        ...     return a + b
+        >>> async with Harness() as trial:
+        ...     job = await trial.enqueue(trial.task(add).options(delay=60), 40, 2)
+        ...     await trial.advance(60)
+        ...     await job.result()
+        1
+        42
     """
 
     def __init__(
@@ -81,8 +89,10 @@ class Harness(Twin):
         """Have the queues work here."""
         if not self._entered:
             both: list[Queue] = [self, *self._queues]
-            for queue in both:
-                self._diversion.enter_context(queue.link.diverted(self.faults))
+            with ExitStack() as stack:
+                for queue in both:
+                    stack.enter_context(queue.link.diverted(self.faults))
+                self._diversion = stack.pop_all()
         self._entered += 1
         return self
 
@@ -160,8 +170,11 @@ class Harness(Twin):
         Raises:
             AssertionError: There is none; the message lists those that there are.
 
-        Example:
-            `queue.assert_enqueued(send_email.options(delay=60), "a@b.c", "hi")`
+        Examples:
+            >>> async with Harness() as trial:
+            ...     job = await trial.enqueue(trial.remote("ship").options(delay=60), 42)
+            ...     print(trial.assert_enqueued("ship", 42))
+            ship(42) with delay=60.0
         """
         __tracebackhide__ = True
         given = (args, kwargs) if args or kwargs else None
@@ -271,8 +284,12 @@ class Harness(Twin):
             InvalidArguments: They do not fit the task.
             UnknownTask: It is none of these queues'.
 
-        Example:
-            `await queue.run_job(collect.call(7), attempt=4)`
+        Examples:
+            >>> async def attempt() -> int:
+            ...     return current_job().attempt
+            >>> async with Harness() as trial:
+            ...     await trial.run_job(trial.task(attempt).call(), attempt=4)
+            4
         """
         call, place = _called(task, args, kwargs)
         return await rehearse(self._home(call), call, **place)

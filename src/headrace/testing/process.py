@@ -56,11 +56,12 @@ class Process:
         context: Context,
         settings: WorkerSettings,
     ) -> None:
-        self.clock = WorkerClock(clock)
-        self.line = Line(broker, self.clock)
-        self.loop = asyncio.get_running_loop()
-        self.dead = self.buried = False
-        self.moves = 0
+        self.clock: WorkerClock = WorkerClock(clock)
+        self.line: Line = Line(broker, self.clock)
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self.dead: bool = False
+        self.buried: bool = False
+        self.moves: int = 0
         self._running: set[Running] = set()
         self._stirred = asyncio.Event()
         self._ready = asyncio.Event()

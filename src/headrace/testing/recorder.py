@@ -56,7 +56,7 @@ class Recorder(FaultyBroker):
         self._undeclared = list(specs)
         self._patience = patience
         self._entries: dict[tuple[str, str], Entry] = {}
-        self.runs = 0
+        self.runs: int = 0
 
     @property
     def entries(self) -> list[Entry]:

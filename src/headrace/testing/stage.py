@@ -51,9 +51,9 @@ class Stage:
         patience: float,
         settings: WorkerSettings,
     ) -> None:
-        self.time = VirtualClock(SystemClock().time() if start is None else start)
+        self.time: VirtualClock = VirtualClock(SystemClock().time() if start is None else start)
         specs = [queue.spec for queue in queues]
-        self.broker = Recorder(MemoryBroker(clock=self.time), specs, patience)
+        self.broker: Recorder = Recorder(MemoryBroker(clock=self.time), specs, patience)
         self._queues = queues
         self._patience = patience
         self._settings = settings
