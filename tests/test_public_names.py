@@ -31,8 +31,9 @@ def test_the_public_names_are_sorted_and_exist(package: ModuleType) -> None:
         assert hasattr(package, name)
 
 
-PUBLIC = [f"headrace.{name}" for name in headrace.__all__]
-PUBLIC += [f"headrace.testing.{name}" for name in testing.__all__]
+PUBLIC = [
+    f"{package.__name__}.{name}" for package in (headrace, testing) for name in package.__all__
+]
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -149,8 +149,9 @@ async def test_a_job_that_takes_too_long_is_named() -> None:
             await asyncio.Event().wait()
 
         job = await queue.enqueue(hang)
-        with pytest.raises(TimeoutError, match=rf"hang \({job.id}\): not over after 0\.05 s"):
-            await queue.drain()
+        for delayed in (False, True):
+            with pytest.raises(TimeoutError, match=rf"hang \({job.id}\): not over after 0\.05 s"):
+                await queue.drain(delayed=delayed)
         await job.cancel()
         await queue.advance(5)
         assert await job.status() is JobState.CANCELLED

@@ -175,10 +175,10 @@ class Stage:
         await self._quiet()
 
     async def _finish(self) -> None:
-        """Let time pass until no job waits for it."""
+        """Let time pass until no job waits for it, or one takes too long."""
         leaps = _leaps()
         for _ in range(MOST_STEPS):
-            if not await self._unfinished():
+            if (await self._worker()).busy() or not await self._unfinished():
                 return
             await self._step(FOREVER, leaps)
         message = f"jobs still wait for time after {MOST_STEPS:,} moments: do they ever end?"
