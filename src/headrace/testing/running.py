@@ -77,11 +77,15 @@ class Running:
 
 _running: ContextVar[Running | None] = ContextVar("headrace_testing_running", default=None)
 
-running_here = _running.get
-"""Return the job whose code runs in this context, `None` if there is none."""
 
-set_running = _running.set
-"""Say whose code runs in this context."""
+def running_here() -> Running | None:
+    """Return the job whose code runs in this context, `None` if there is none."""
+    return _running.get()
+
+
+def set_running(running: Running | None) -> None:
+    """Say whose code runs in this context."""
+    _running.set(running)
 
 
 @contextmanager
