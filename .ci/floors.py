@@ -12,6 +12,7 @@ NOTES = {
     "supervisor": "keeps worker processes running",
     "worker": "runs jobs: its services are drawn below",
     "queue": "Queue, the face",
+    "link": "a queue's hold on its broker",
     "registry": "tasks of a queue · jobs in batches · dead letters · JobHandle",
     "task": "Task · from a URL to a broker · the reference broker",
     "implementation": "what a task runs, with what, inside what and when",

@@ -82,7 +82,7 @@ def test_the_suite_fails_on_a_broken_broker(
 ) -> None:
     pytester.makepyfile(MODULE.format(broker=broker.__name__))
     result = pytester.runpytest_inprocess(
-        "-q", "-p", "no:randomly", "--tb=no", "-rf", "-k", "not random_histories"
+        "-q", "-pno:asyncio", "-pno:randomly", "--tb=no", "-rf", "-k", "not random_histories"
     )
     report = result.stdout.str()
     missed = [name for name in caught if f"::{name}" not in report]

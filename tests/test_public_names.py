@@ -6,20 +6,15 @@ import inspect
 import pkgutil
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 import headrace
+from headrace import testing
 
 PACKAGE = Path(headrace.__file__).parent
-
-
-def test_the_public_names_are_sorted_and_exist() -> None:
-    assert headrace.__all__ == sorted(headrace.__all__)
-    assert len(headrace.__all__) == len(set(headrace.__all__))
-    for name in headrace.__all__:
-        assert hasattr(headrace, name)
 
 
 def test_nothing_is_public_by_accident() -> None:
@@ -28,9 +23,22 @@ def test_nothing_is_public_by_accident() -> None:
     assert names - modules == set(headrace.__all__)
 
 
-@pytest.mark.parametrize("name", headrace.__all__)
+@pytest.mark.parametrize("package", [headrace, testing], ids=lambda package: package.__name__)
+def test_the_public_names_are_sorted_and_exist(package: ModuleType) -> None:
+    assert package.__all__ == sorted(package.__all__)
+    assert len(package.__all__) == len(set(package.__all__))
+    for name in package.__all__:
+        assert hasattr(package, name)
+
+
+PUBLIC = [
+    f"{package.__name__}.{name}" for package in (headrace, testing) for name in package.__all__
+]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_is_documented(name: str) -> None:
-    thing = getattr(headrace, name)
+    thing = pkgutil.resolve_name(name)
     if inspect.isclass(thing) or inspect.isfunction(thing):
         assert inspect.getdoc(thing)
     if inspect.isclass(thing):
@@ -48,8 +56,7 @@ def _is_ours(value: Any) -> bool:
 
 def test_the_reference_names_what_is_public() -> None:
     reference = (PACKAGE.parent.parent / "docs" / "reference" / "api.md").read_text()
-    missing = [name for name in headrace.__all__ if f"::: headrace.{name}\n" not in reference]
-    assert missing == []
+    assert [name for name in PUBLIC if f"::: {name}\n" not in reference] == []
 
 
 def test_every_module_can_be_imported_alone() -> None:

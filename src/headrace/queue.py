@@ -12,14 +12,14 @@ from typing import Any, ParamSpec, Self, TypeAlias, TypeVar, overload
 from headrace.broker import Broker, Control, QueueSpec, QueueStats
 from headrace.codec import VERSION, Envelope, Settings, encode
 from headrace.durations import Duration, seconds
-from headrace.errors import InvalidOption, QueueClosed, Rejected, UnknownTask
+from headrace.errors import InvalidOption, Rejected, UnknownTask
 from headrace.handle import JobHandle
 from headrace.ids import new_id
 from headrace.job import NewJob
 from headrace.letter import DeadLetter, read_letter
+from headrace.link import Link
 from headrace.options import Options
-from headrace.outbox import FLIGHTS, Outbox
-from headrace.plugins import broker_from_url
+from headrace.outbox import FLIGHTS
 from headrace.registry import Registry
 from headrace.task import Call, LocalTask, Task
 from headrace.urls import redact_url
@@ -93,7 +93,7 @@ class Queue(Registry):
             raise InvalidOption(message)
         url = (os.environ.get(URL_VARIABLE) or DEFAULT_URL) if url is None else url
         self.name = name
-        self.broker: Broker = broker_from_url(url) if isinstance(url, str) else url
+        self.link: Link = Link(url, name)
         self.result_ttl: float = seconds(result_ttl, name="result_ttl")
         self.spec: QueueSpec = QueueSpec(
             name=name,
@@ -104,15 +104,16 @@ class Queue(Registry):
         self.max_deliveries = max_deliveries
         self.max_payload = max_payload
         self.unknown_ttl: float = seconds(unknown_ttl, name="unknown_ttl")
-        self._url = url if isinstance(url, str) else None
-        self._opened = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._outbox = Outbox(self.broker, name)
+
+    @property
+    def broker(self) -> Broker:
+        """Where its jobs are."""
+        return self.link.broker
 
     @property
     def url(self) -> str | None:
         """The broker's URL with its secrets, `None` for a `Broker`. Show `redact_url` of it."""
-        return self._url
+        return self.link.url
 
     async def open(self) -> None:
         """Connect to the broker and declare the queue. Each `open` wants its `close`.
@@ -124,19 +125,7 @@ class Queue(Registry):
                 another lease or other lanes (`ConfigMismatch`).
             QueueClosed: It is open in another event loop.
         """
-        loop = asyncio.get_running_loop()
-        if self._opened and self._loop is not loop:
-            message = f"queue {self.name!r} is open in another event loop: use one Queue for each"
-            raise QueueClosed(message)
-        if not self._opened:
-            await self.broker.open()
-            try:
-                await self.broker.declare(self.spec)
-            except BaseException:
-                await self.close()
-                raise
-        self._loop = loop
-        self._opened += 1
+        await self.link.open(self.spec)
 
     async def close(self) -> None:
         """Send what is still to be sent, and let go of the broker. Once more is harmless.
@@ -146,12 +135,7 @@ class Queue(Registry):
         Raises:
             BrokerError: The broker did not let go in order.
         """
-        if self._opened <= 1:
-            await self._outbox.drain()
-            if self._url is not None:
-                await self.broker.close()
-            self._loop = None
-        self._opened = max(0, self._opened - 1)
+        await self.link.close()
 
     async def __aenter__(self) -> Self:
         """Open the queue."""
@@ -202,7 +186,7 @@ class Queue(Registry):
             target = self._tasks.get(task) or self.remote(task)
         call = target.call(*args, **kwargs)
         job = self._draft(call)
-        return self._handle(call, job, await self._outbox.send(job))
+        return self._handle(call, job, await self.link.outbox.send(job))
 
     async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[JobHandle[R]]:
         """Store many jobs, a batch at a time. A cancelled call leaves it open which are stored.
@@ -228,7 +212,9 @@ class Queue(Registry):
                 chunk = list(islice(remaining, CHUNK))
                 if chunk:
                     jobs = [self._draft(call) for call in chunk]
-                    sent = asyncio.create_task(self._outbox.send_many(jobs), name="headrace-send")
+                    sent = asyncio.create_task(
+                        self.link.outbox.send_many(jobs), name="headrace-send"
+                    )
                     sending.append((chunk, jobs, sent))
                 elif not sending:
                     return handles
@@ -253,9 +239,7 @@ class Queue(Registry):
 
     def _draft(self, call: Call[Any]) -> NewJob:
         """Make the job of a call, or say why it cannot be one."""
-        if self._loop is None or self._loop is not asyncio.get_running_loop():
-            message = f"queue {self.name!r} is not open here: use `async with queue:` around"
-            raise QueueClosed(message)
+        self.link.check()
         task = call.task
         if isinstance(task, LocalTask):
             known = self._tasks.get(task.name)
@@ -396,5 +380,5 @@ class Queue(Registry):
         return await self.broker.redrive(self.name, job_ids)
 
     def __repr__(self) -> str:
-        place = repr(self.broker) if self._url is None else redact_url(self._url)
+        place = repr(self.broker) if self.url is None else redact_url(self.url)
         return f"<Queue {self.name!r} on {place}>"

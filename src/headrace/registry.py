@@ -193,6 +193,12 @@ class Registry:
         """The middleware, outermost first."""
         return self._middleware
 
+    def share(self, other: Registry) -> None:
+        """Know what another one knows, now and later, in place of what this one knew."""
+        self._tasks = other._tasks
+        self._schedules = other._schedules
+        self._middleware = other._middleware
+
     def compile(self) -> None:
         """Look at every signature now, so that a mistake shows at start-up.
 

@@ -34,8 +34,9 @@ class Task(Generic[P, R_co]):
     Attributes:
         name: What it is called on the wire.
         defaults: The options of all its jobs.
-        effective: Those with the ones of `options()` over them.
-        settings: What of `options()` travels with its jobs.
+        overrides: The ones of `options()`, as `headrace.options.checked` returns them.
+        effective: The defaults with the overrides over them.
+        settings: What of the overrides travels with its jobs.
 
     Examples:
         >>> Task("ship").options(delay=60)
@@ -49,7 +50,7 @@ class Task(Generic[P, R_co]):
         self._override({})
 
     def _override(self, options: Mapping[str, Any]) -> None:
-        self._overrides = options
+        self.overrides: Mapping[str, Any] = options
         self.effective: Options = Options(**{**self._defaults, **options})
         self.settings: Settings | None = Options(**options).settings() if options else None
 
@@ -68,7 +69,7 @@ class Task(Generic[P, R_co]):
             <JobState.DELAYED: 'delayed'>
         """
         twin = copy.copy(self)
-        twin._override({**self._overrides, **checked(options)})  # noqa: SLF001 - its own kind
+        twin._override({**self.overrides, **checked(options)})  # noqa: SLF001 - its own kind
         return twin
 
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Call[R_co]:

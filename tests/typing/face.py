@@ -21,6 +21,7 @@ from headrace import (
     current_job,
 )
 from headrace.letter import DeadLetter
+from headrace.testing import Enqueued, Harness
 
 queue = Queue("memory://")
 
@@ -103,6 +104,18 @@ async def results(job: JobHandle[int]) -> None:
     assert_type(queue.job("42"), JobHandle[Any])
     async for dead in queue.dead_letters():
         assert_type(dead, DeadLetter)
+
+
+async def testing(harness: Harness) -> None:
+    assert_type(await harness.run_job(send, "a", html=True), int)
+    assert_type(await harness.run_job(thumbnail, "x"), str)
+    assert_type(await harness.run_job(send.call("a"), attempt=2, middleware=False), int)
+    assert_type(harness.assert_enqueued(send), Enqueued)
+    assert_type(harness.assert_enqueued(send.options(delay=1), "a"), Enqueued)
+    assert_type(harness.assert_enqueued("send", 5), Enqueued)
+    await harness.run_job(send, 5)  # type: ignore[call-overload] # pyright: ignore
+    await harness.run_job(send.call("a"), 5)  # type: ignore[call-overload] # pyright: ignore
+    harness.assert_enqueued(send, 5)  # type: ignore[call-overload] # pyright: ignore
 
 
 def kinds() -> None:

@@ -1,9 +1,13 @@
-"""For tests: a clock that you move, a broker that fails when told, and the conformance suite.
+"""For tests: your queue in a harness, a clock and a broker to play with, the conformance suite.
 
-The suite, `headrace.testing.conformance`, needs the extra `headrace[testing]`.
+`Harness` runs the jobs of your application in memory and in virtual time; pytest finds the fixture
+`headrace_queue`, which is one. The conformance suite for brokers, `headrace.testing.conformance`,
+needs the extra `headrace[testing]`.
 """
 
 from headrace.testing.clock import ManualClock
+from headrace.testing.enqueued import Enqueued
 from headrace.testing.faults import FaultyBroker
+from headrace.testing.harness import Harness
 
-__all__ = ["FaultyBroker", "ManualClock"]
+__all__ = ["Enqueued", "FaultyBroker", "Harness", "ManualClock"]

@@ -28,12 +28,9 @@ class ManualTimer:
         """Forget the callback. Harmless when it already ran or was cancelled."""
         self.cancelled = True
 
-    def fire(self) -> bool:
-        """Run the callback, unless it was cancelled, and say whether it ran."""
-        if self.cancelled:
-            return False
+    def fire(self) -> None:
+        """Run the callback."""
         self._run()
-        return True
 
 
 class ManualClock:
@@ -69,7 +66,7 @@ class ManualClock:
         self, delay: float, callback: Callable[[*Ts], object], *args: *Ts
     ) -> ManualTimer:
         """Call `callback(*args)` when the clock has been advanced by `delay` seconds."""
-        timer = ManualTimer(self._now + max(0.0, delay), lambda: callback(*args))
+        timer = ManualTimer(self.monotonic() + max(0.0, delay), lambda: callback(*args))
         heapq.heappush(self._timers, (timer.when, next(self._sequence), timer))
         return timer
 
@@ -109,13 +106,28 @@ class ManualClock:
         """
         end = self._now + seconds
         await self.settle()
-        while self._timers and self._timers[0][0] <= end:
-            when, _, timer = heapq.heappop(self._timers)
+        while (when := self.next_timer()) is not None and when <= end:
             self._now = max(self._now, when)
-            if timer.fire():
-                await self.settle()
+            self.fire_next()
+            await self.settle()
         self._now = max(self._now, end)
         await self.settle()
+
+    def next_timer(self) -> float | None:
+        """Return when the next timer fires, by `monotonic()`; `None`: there is none."""
+        while self._timers and self._timers[0][2].cancelled:
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    def fire_next(self) -> None:
+        """Let the next timer fire now, whatever the time is. What it wakes has not run yet."""
+        if self.next_timer() is not None:
+            heapq.heappop(self._timers)[2].fire()
+
+    def fire_due(self) -> None:
+        """Let each timer fire whose time has come. What they wake has not run yet."""
+        while (when := self.next_timer()) is not None and when <= self.monotonic():
+            self.fire_next()
 
     async def settle(self) -> None:
         """Let the tasks that can run do so, without any time passing. Cancelled, it just ends."""
