@@ -98,7 +98,7 @@ def check(source: Path, made: Path) -> None:
         [wheel] = made.glob(f"{package}-{number}-*.whl")
         pairs = (
             (wheel_files(wheel), expected_in_wheel(project, package, number)),
-            (sdist_files(made / f"{package}-{number}.tar.gz"), expected_in_sdist(project, package)),
+            (sdist_files(made / f"{package}-{number}.tar.gz"), expected_in_sdist(project)),
         )
         for found, wanted in pairs:
             if found != wanted:

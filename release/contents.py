@@ -29,16 +29,16 @@ def sdist_files(sdist: Path) -> set[str]:
 def expected_in_wheel(project: Path, package: str, version: str) -> set[str]:
     """Return the names that a project's wheel should have: those of its source, and no others."""
     info = {f"{package}-{version}.dist-info/{name}" for name in INFO}
-    return info | {name.removeprefix("src/") for name in _source(project, package)}
+    return info | {name.removeprefix("src/") for name in _source(project)}
 
 
-def expected_in_sdist(project: Path, package: str) -> set[str]:
+def expected_in_sdist(project: Path) -> set[str]:
     """Return the names that a project's source distribution should have."""
     changelog = {"CHANGELOG.md"} if (project / "CHANGELOG.md").exists() else set[str]()
-    return BESIDE | changelog | set(_source(project, package))
+    return BESIDE | changelog | set(_source(project))
 
 
-def _source(project: Path, package: str) -> Iterator[str]:
-    for path in (project / "src" / package).rglob("*"):
+def _source(project: Path) -> Iterator[str]:
+    for path in (project / "src").rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
             yield path.relative_to(project).as_posix()

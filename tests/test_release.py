@@ -52,7 +52,7 @@ def test_the_same_source_gives_the_same_bytes(package: str, tmp_path: Path) -> N
 
     [wheel] = here.glob("*.whl")
     assert wheel_files(wheel) == expected_in_wheel(project, package, VERSION)
-    assert sdist_files(sdist) == expected_in_sdist(project, package)
+    assert sdist_files(sdist) == expected_in_sdist(project)
     assert f"{package}/py.typed" in wheel_files(wheel)
     assert (f"{package}/lua/claim.lua" in wheel_files(wheel)) == (package == "headrace_redis")
     with ZipFile(wheel) as archive:
