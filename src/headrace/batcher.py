@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -64,3 +64,20 @@ class Batcher(Generic[T]):
         """Return when everything that was added has been flushed. Cancelled, it stops nothing."""
         while self._flushing:
             await asyncio.wait(self._flushing.values())
+
+
+def parts(sizes: Sequence[int], most: int) -> Iterator[slice]:
+    """Split a batch so that no part is larger than `most` in all, unless a single item is.
+
+    Args:
+        sizes: Of its items.
+        most: In the unit of the sizes.
+    """
+    start = total = 0
+    for index, size in enumerate(sizes):
+        total += size
+        if index > start and total > most:
+            yield slice(start, index)
+            start, total = index, size
+    if start < len(sizes):
+        yield slice(start, len(sizes))

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from headrace.batcher import Batcher
+from headrace.batcher import Batcher, parts
 from headrace.broker import Broker
 from headrace.errors import BrokerError, OutcomeUnknown, Overloaded, Rejected, Unavailable
 from headrace.faultpoint import reach
@@ -119,15 +119,7 @@ class Outbox:
 
 
 def _by_bytes(jobs: Sequence[NewJob]) -> Iterator[slice]:
-    """Split a batch so that no part holds more than `BATCH_BYTES`, unless a single job does."""
-    start = size = 0
-    for index, job in enumerate(jobs):
-        size += len(job.body)
-        if index > start and size > BATCH_BYTES:
-            yield slice(start, index)
-            start, size = index, len(job.body)
-    if start < len(jobs):
-        yield slice(start, len(jobs))
+    return parts([len(job.body) for job in jobs], BATCH_BYTES)
 
 
 def _fail(entries: Sequence[Entry], error: Exception) -> None:

@@ -2,18 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 import pytest
 
 from headrace import JobState, MemoryBroker, OutcomeUnknown, Rejected, Unavailable
 from headrace.broker import QueueSpec
 from headrace.ids import new_id
-from headrace.job import NewJob
-from headrace.outcome import Dead, Done, Release, Reschedule
+from headrace.job import Lease, NewJob
+from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
 from headrace.testing import FaultyBroker, ManualClock
 from headrace.worker.pulse import Pulse
 from headrace.worker.run import Run
-from headrace.worker.settler import Settler
+from headrace.worker.settler import BATCH_BYTES, Settler
 from headrace.worker.tally import Tally
 from tests.conftest import records_of
 
@@ -60,6 +61,24 @@ async def test_a_call_has_no_more_outcomes_than_the_contract_allows(bench: Bench
         bench.settler.put(run, Done(run.lease))
     await bench.settler.drain()
     assert (bench.broker.calls["settle"], bench.tally.succeeded) == (2, 501)
+
+
+async def test_a_call_has_no_more_bytes_than_a_server_takes(bench: Bench) -> None:
+    large, note = b"x" * (BATCH_BYTES // 2), b"y" * (BATCH_BYTES // 2)
+    runs = await bench.runs(8)
+    makes: list[Callable[[Lease], Outcome]] = [
+        lambda lease: Done(lease, large, 60),
+        lambda lease: Reschedule(lease, 60, 1, note),
+        lambda lease: Dead(lease, "why", note, 1, large, 60),  # too much by itself, and goes alone
+        Release,
+    ]
+    for run, make in zip(runs, [*makes, *makes], strict=True):
+        bench.settler.put(run, make(run.lease))
+    await bench.settler.drain()
+    # done and retried; dead, and given back; the same again: the two given back weigh nothing.
+    assert bench.broker.calls["settle"] == 4
+    assert (bench.settler.pending, bench.held) == (0, set())
+    assert (bench.tally.succeeded, bench.tally.dead, bench.tally.lost) == (2, 2, 0)
 
 
 @pytest.mark.parametrize("refused", [False, True])

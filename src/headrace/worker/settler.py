@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TypeAlias
 
-from headrace.batcher import Batcher
+from headrace.batcher import Batcher, parts
 from headrace.broker import Broker
 from headrace.errors import Rejected, Unavailable
 from headrace.faultpoint import reach
-from headrace.outcome import Dead, Outcome
+from headrace.outcome import Dead, Done, Outcome, Release
 from headrace.worker.backoff import Backoff
 from headrace.worker.pulse import Pulse
 from headrace.worker.run import Run
@@ -19,6 +19,9 @@ logger: logging.Logger = logging.getLogger("headrace.worker")
 
 BATCH = 500
 """Outcomes in one call; the contract allows no more."""
+
+BATCH_BYTES = 256 * 1024
+"""Bytes of results, failures and notes in one call, but a single outcome may bring more."""
 
 Entry: TypeAlias = tuple[Run, Outcome]
 
@@ -65,8 +68,12 @@ class Settler:
         await self._batcher.drain()
 
     async def _flush(self, entries: list[Entry]) -> None:
-        repeated = False
         reach("worker.ran")
+        for part in parts([_size(outcome) for _, outcome in entries], BATCH_BYTES):
+            await self._send(entries[part])
+
+    async def _send(self, entries: list[Entry]) -> None:
+        repeated = False
         while entries:
             try:
                 accepted = await self._broker.settle([outcome for _, outcome in entries])
@@ -122,3 +129,15 @@ class Settler:
             "outcome cannot be settled",
             extra={"job_id": run.lease.id, "queue": run.lease.queue, "reason": error.reason},
         )
+
+
+def _size(outcome: Outcome) -> int:
+    match outcome:
+        case Done():
+            return len(outcome.result or b"")
+        case Release():
+            return 0
+        case Dead():
+            return len(outcome.meta) + len(outcome.result or b"")
+        case _:
+            return len(outcome.meta)
