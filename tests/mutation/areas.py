@@ -73,6 +73,6 @@ AREAS: dict[str, tuple[Target, ...]] = {
         _script("enqueue", "Enqueue", "Schedule", tests=("test_queue",)),
         _script("redrive", "Control", "Inspection", tests=("test_queue",)),
         _script("maintain", "Schedule", "Lease", "Control", tests=("test_queue",)),
-        _script("queue", tests=("test_queue",)),
+        _script("queue", tests=("test_queue", "test_hostile")),
     ),
 }

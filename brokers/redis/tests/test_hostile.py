@@ -112,3 +112,21 @@ async def test_notes_in_the_house_and_in_the_index_stop_nobody(
     assert await broker.settle(outcomes) == [True, True]
     assert [letter.id for letter in await broker.dead(name)] == ["a0001", "b"]
     assert await broker.redrive(name, ["b"]) == 1
+
+
+@pytest.mark.anyio
+async def test_dead_letters_keep_their_order_when_somebody_spoils_their_count(
+    valkey: RedisServer, connect: Connect, name: str
+) -> None:
+    broker = await connect(valkey.url)
+    await broker.declare(QueueSpec(name=name, lease=30.0))
+    house = queue_prefix("headrace", name) + SUFFIXES["HOUSE"]
+    ids = ["c", "b", "a"]
+    for job_id in ids:
+        await broker.enqueue(name, [job(job_id)], batch=job_id)
+        [lease] = await broker.claim(name, "w", 1, 1.0)
+        if job_id == "a":
+            with valkey.client() as client:
+                client.hset(house, "letters", "many")
+        assert await broker.settle([Dead(lease, "why", b"", 1)]) == [True]
+    assert [letter.id for letter in await broker.dead(name)] == ids

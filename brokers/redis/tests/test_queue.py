@@ -12,6 +12,7 @@ from headrace.broker import Cancelled, QueueSpec
 from headrace.ids import new_id
 from headrace.outcome import Dead, Done
 from headrace.testing.conformance.lab import job
+from headrace_redis.keys import SUFFIXES, queue_prefix
 from tests.conftest import records_of
 from tests.servers import RedisServer
 
@@ -125,3 +126,50 @@ async def test_housekeeping_keeps_the_mark_of_a_job_to_be_cancelled(
     assert await broker.cancel(queue, ["a"]) == [Cancelled.SIGNALLED]
     await broker.maintain(queue, "w")
     assert await broker.claim(queue, "w", 1, 0) == []
+
+
+async def test_a_leased_entry_that_an_operator_deletes_stops_nobody(
+    valkey: RedisServer, connect: Connect
+) -> None:
+    broker, queue = await connect(valkey.url), f"q-{new_id()}"
+    await broker.declare(QueueSpec(name=queue, lanes=1, lease=0.2))
+    await broker.enqueue(queue, [job("deleted"), job("other")], batch="1")
+    assert len(await broker.claim(queue, "w", 2, 0)) == 2
+    lane = f"headrace:{{{queue}}}:s0"
+    with valkey.client() as client:
+        [(entry, _)] = client.xrange(lane, count=1)
+        client.xdel(lane, entry)
+    [again] = await broker.claim(queue, "v", 2, 5)
+    assert (again.id, again.deliveries) == ("other", 2)
+    with valkey.client() as client:
+        assert client.xpending(lane, "w")["pending"] == 1
+
+
+async def test_what_an_operator_deleted_cannot_be_cancelled(
+    valkey: RedisServer, connect: Connect
+) -> None:
+    broker, queue = await connect(valkey.url), f"q-{new_id()}"
+    await broker.declare(QueueSpec(name=queue, lanes=1, lease=60.0))
+    await broker.enqueue(queue, [job("ready"), job("delayed", delay=60.0)], batch="1")
+    prefix = queue_prefix("headrace", queue)
+    with valkey.client() as client:
+        [(entry, _)] = client.xrange(f"{prefix}s0")
+        client.xdel(f"{prefix}s0", entry)
+        client.hdel(prefix + SUFFIXES["BODIES"], "delayed")
+    answers = await broker.cancel(queue, ["ready", "delayed"])
+    assert answers == [Cancelled.NOT_FOUND, Cancelled.NOT_FOUND]
+
+
+async def test_a_dead_letter_that_cannot_be_read_goes_back_to_the_first_lane(
+    valkey: RedisServer, connect: Connect
+) -> None:
+    broker, queue = await connect(valkey.url), f"q-{new_id()}"
+    await broker.declare(QueueSpec(name=queue, lease=60.0))
+    prefix = queue_prefix("headrace", queue)
+    with valkey.client() as client:
+        client.zadd(prefix + SUFFIXES["GRAVES"], {"a": 1})
+        client.hset(prefix + SUFFIXES["LETTERS"], "a", "scribble")
+    assert await broker.redrive(queue, ["a"]) == 1
+    assert (await broker.stats(queue)).ready == (1, 0, 0)
+    [lease] = await broker.claim(queue, "w", 1, 0)
+    assert (lease.id, lease.body) == ("a", b"scribble")
