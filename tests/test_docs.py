@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import logging
 import re
 import sys
 import types
@@ -40,6 +41,16 @@ def with_python(page: Path) -> bool:
 def is_to_be_run(page: Path) -> bool:
     """Tell whether a page's Python is run here: what is followed to the letter is run there."""
     return page not in FOLLOWED and with_python(page)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Undo what a program of a page does to the logging of its process."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 @pytest.fixture

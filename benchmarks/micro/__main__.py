@@ -42,7 +42,7 @@ SUBJECTS: list[Subject] = [
 # In one process and in the order of the table, without what the tests ask for.
 OPTIONS = (
     *("--override-ini", "addopts=--import-mode=importlib"),
-    *("-p", "no:xdist", "-p", "no:randomly", "-p", "no:cacheprovider"),
+    *("-p", "no:asyncio", "-p", "no:xdist", "-p", "no:randomly", "-p", "no:cacheprovider"),
     *("--assert=plain", "--quiet", "--no-header", "--benchmark-quiet"),
 )
 

@@ -18,7 +18,18 @@ from tests.mutation.redis_url import VARIABLE
 from tests.mutation.swap import swap
 from tests.servers import REDIS_SERVERS, RedisServer
 
-FLAGS = ("-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:benchmark")
+FLAGS = (
+    "-x",
+    "-q",
+    "-p",
+    "no:asyncio",
+    "-p",
+    "no:randomly",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:benchmark",
+)
 # Nobody reads why a test fails.
 PLAIN = ("--assert=plain", "--tb=no")
 SETTINGS = ("-o", "addopts=--import-mode=importlib", "-o", "timeout=0")
