@@ -11,7 +11,7 @@ from headrace_nats import NatsBroker
 from tests.servers import NatsCluster, NatsServer, free_port
 
 
-def rig_of(url: str, lag: float = 0.0) -> Rig:
+def rig_of(url: str, lag: float = 0.1) -> Rig:
     return Rig(
         connect=lambda: NatsBroker(url),
         lease=1.5,

@@ -71,7 +71,8 @@ class Settlement:
         reach("nats.settle.written")
         await self._let_go(final, messages, counts)
         reach("nats.settle.acknowledged")
-        for index, outcome in enumerate(final):
+        for index, outcome in enumerate(outcomes):
+            # What was made of a retry, because the job is cancelled, counts from its holder alone.
             if not counts[index] and isinstance(outcome, Done):
                 counts[index] = await self._finish_elsewhere(outcome)
         over = [one.lease for one, yes in zip(final, counts, strict=True) if yes and _is_end(one)]

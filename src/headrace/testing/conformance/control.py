@@ -8,7 +8,7 @@ import pytest
 
 from headrace.broker import Cancelled, Capability, Control, Held, QueueSpec
 from headrace.job import JobInfo, JobState
-from headrace.outcome import Release
+from headrace.outcome import Release, Reschedule
 from headrace.testing.conformance.lab import Chapter, Lab, Rig, cancel_after, job, soon
 
 
@@ -79,6 +79,21 @@ class ControlChapter(Chapter):
         await lab.none("worker-b")
         assert await lab.state(job_id) is JobState.CANCELLED
         assert await lab.enqueue(job(unique="key")) == [None]
+
+    @pytest.mark.parametrize("later", ["reschedule", "release"])
+    async def test_a_lost_lease_does_not_end_a_cancelled_job_that_another_worker_has(
+        self, lab: Lab, later: str
+    ) -> None:
+        job_id = await lab.put()
+        lost = await lab.one("worker-a")
+        await lab.lapse()
+        lease = await lab.one("worker-b")
+        await lab.broker.cancel(lab.queue, [job_id])
+        stale = Release(lost) if later == "release" else Reschedule(lost, 0.0, 1, b"")
+        assert await lab.settle(stale) == [False]
+        assert await lab.broker.renew([lease]) == [Held.CANCELLED]
+        assert await lab.settle(Release(lease)) == [True]
+        assert await lab.state(job_id) is JobState.CANCELLED
 
     async def test_a_cancelled_job_that_is_to_be_tried_later_is_over_at_once(
         self, lab: Lab

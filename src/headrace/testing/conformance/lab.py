@@ -34,7 +34,7 @@ class Rig:
         patience: Seconds for which a claim waits for jobs that must come. 0 where nothing takes
             time.
         lag: Seconds for which the servers of a cluster may know less than the one that answered
-            last.
+            last, or for which counts may be behind.
         sweeps: Whether `maintain` finds the leases that ran out. Where the server finds them by
             itself, a cancelled job is over when it would be handed out again, not before.
         examples: How many random histories the model is checked against.
