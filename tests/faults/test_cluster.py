@@ -23,6 +23,9 @@ from tests.servers import NatsCluster
 JOBS = 200
 
 
+pytestmark = pytest.mark.cluster
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[NatsCluster]:
     kind_of("nats")
