@@ -62,7 +62,10 @@ async def test_a_queue_opens_and_closes() -> None:
 async def test_a_queue_that_cannot_be_declared_lets_go_of_its_broker(
     monkeypatch: pytest.MonkeyPatch, broker: MemoryBroker
 ) -> None:
-    monkeypatch.setattr("headrace.link.broker_from_url", lambda _: broker)
+    def found(_: str) -> MemoryBroker:
+        return broker
+
+    monkeypatch.setattr("headrace.link.broker_from_url", found)
     async with Queue(broker, lease=30):
         pass
     other = Queue("memory://", lease=10)
