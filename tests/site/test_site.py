@@ -200,11 +200,13 @@ def test_the_palette_can_be_changed_and_is_remembered(visitor: Visitor) -> None:
 
 def test_code_can_be_copied(visitor: Visitor) -> None:
     visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = visitor.visit("tutorial/")
+    page = visitor.visit("how-to/benchmark/")
     page.locator(".md-content .highlight").first.hover()
     page.locator(".md-content .highlight button").first.click()
     page.locator(".md-dialog").get_by_text("Copied").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == "pip install uv\nuv run headrace demo"
+    assert page.evaluate("navigator.clipboard.readText()") == (
+        'pip install "headrace[bench,redis,uvloop]"\nheadrace bench redis://localhost:6379/0'
+    )
 
 
 def test_what_is_not_there_leads_on(visitor: Visitor) -> None:
