@@ -121,7 +121,7 @@ async def test_dead_letters_keep_their_order_when_somebody_spoils_their_count(
     broker = await connect(valkey.url)
     await broker.declare(QueueSpec(name=name, lease=30.0))
     house = queue_prefix("headrace", name) + SUFFIXES["HOUSE"]
-    ids = ["c", "b", "a"]
+    ids = ["d", "c", "b", "a"]
     for job_id in ids:
         await broker.enqueue(name, [job(job_id)], batch=job_id)
         [lease] = await broker.claim(name, "w", 1, 1.0)
