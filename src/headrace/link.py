@@ -50,7 +50,9 @@ class Link:
             try:
                 await self.broker.declare(spec)
             except BaseException:
-                await self.close()
+                # Somebody else may have opened it meanwhile.
+                if not self._opened:
+                    await self.close()
                 raise
         self._loop = loop
         self._opened += 1

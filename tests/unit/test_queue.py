@@ -25,6 +25,7 @@ from headrace import (
     UnknownTask,
     Worker,
 )
+from headrace.broker import QueueSpec
 from headrace.codec import decode_envelope
 from headrace.job import Lease
 from headrace.outcome import Dead
@@ -74,6 +75,33 @@ async def test_a_queue_that_cannot_be_declared_lets_go_of_its_broker(
     with pytest.raises(Unavailable):
         await broker.stats("default")
     await other.close()
+
+
+async def test_who_cannot_declare_a_queue_does_not_close_it_for_who_could(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened = asyncio.Event()
+
+    class Refusing(MemoryBroker):
+        async def declare(self, spec: QueueSpec) -> QueueSpec:
+            if asyncio.current_task() is refused:
+                await opened.wait()
+                raise Unavailable("down")
+            return await super().declare(spec)
+
+    def found(_: str) -> MemoryBroker:
+        return Refusing()
+
+    monkeypatch.setattr("headrace.link.broker_from_url", found)
+    queue = Queue("memory://")
+    refused = asyncio.create_task(queue.open())
+    await asyncio.sleep(0)
+    async with queue:
+        opened.set()
+        with pytest.raises(Unavailable):
+            await refused
+        assert sum((await queue.stats()).ready) == 0
+        await queue.enqueue("any")
 
 
 async def test_opening_nests(broker: MemoryBroker) -> None:
