@@ -89,26 +89,27 @@ async def test_without_a_majority_nothing_is_accepted_and_with_it_everything_goe
     lease = 3.0
     queue = make(f"{cluster.url}?replicas=3&timeout=1", lease=lease, max_deliveries=20)
     held = Held(queue, ledger)
-    async with queue, working(queue, concurrency=10) as worker:
+    async with queue, working(queue, concurrency=20) as worker:
         before = await produce(queue, 20)
-        running = await queue.enqueue("held", 20)
+        running = [await queue.enqueue("held", 100 + number) for number in range(10)]
         delayed = await queue.enqueue(queue.remote("work").options(delay=lease), 21)
-        await ledger.until(lambda: ledger.started[20] == 1)
+        await ledger.until(lambda: all(ledger.started[100 + number] for number in range(10)))
         down = [node for node in cluster.nodes if node is not cluster.leader_of(stream_of(queue))]
         for node in down:
             node.kill()
         [left] = [node for node in cluster.nodes if node.running]
         refused = [await asyncio.create_task(refusal(queue, number)) for number in range(22, 25)]
         assert set(refused) <= {Unavailable, OutcomeUnknown}
+        held.go_on.set()
         received = left.ask("varz")["in_msgs"]
         await queue.broker.clock.sleep(2 * lease)
         assert left.ask("varz")["in_msgs"] - received < 50 * 2 * lease, "nobody tries hotly"
-        held.go_on.set()
         await asyncio.to_thread(cluster.start_again, down[0])
         for number, handle in before.items():
             assert await result_of(handle, 90.0) == number
         assert await result_of(delayed, 90.0) == 21
-        assert await result_of(running, 90.0) == 20
+        for number, handle in enumerate(running, 100):
+            assert await result_of(handle, 90.0) == number
         after = await produce(queue, 10)
         for number, handle in after.items():
             assert await result_of(handle, 90.0) == number

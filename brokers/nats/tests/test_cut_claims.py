@@ -20,6 +20,7 @@ from headrace_nats import NatsBroker
 from headrace_nats.consumer import LONGEST_PULL
 from headrace_nats.ending import Place, moved
 from headrace_nats.puller import LATE
+from headrace_nats.superseding import supersede
 from headrace_nats.wire import token_of
 from tests.proxy import Proxy
 from tests.servers import NatsServer
@@ -125,7 +126,7 @@ async def test_jobs_of_a_claim_that_is_cut_while_it_puts_suspects_aside(
         # As if two workers had died with it.
         copy = structs.replace(token_of(lease).copy, deliveries=2)
         place = Place(lease.priority, lease.id, token_of(lease).seq)
-        assert await queue.supersede([(lease, moved(queue, place, copy, 0.0))])
+        assert await supersede(queue, [(lease, moved(queue, place, copy, 0.0))])
         await queue.delete([token_of(lease).seq])
     lost = proxy.swallow(request=b"Nats-Schedule", reply=STORED)
     await cut(far, spec.name, lost)

@@ -23,6 +23,7 @@ from headrace_nats.puller import Delivered, Puller
 from headrace_nats.queue import NatsQueue
 from headrace_nats.settlement import ACK, IN_PROGRESS, Settlement
 from headrace_nats.subjects import Kind, consumer_of
+from headrace_nats.superseding import supersede
 from headrace_nats.wire import Token, read_copy, token_of
 
 LONGEST_PULL = 0.5
@@ -204,7 +205,7 @@ class Consumer:
             copy = structs.replace(token.copy, deliveries=lease.deliveries - 1)
             place = Place(lease.priority, lease.id, token.seq)
             writes.append((lease, moved(self._queue, place, copy, due)))
-        await self._queue.supersede(writes)
+        await supersede(self._queue, writes)
         if writes:
             reach("nats.claim.rewritten")
         # Also those that were refused: something newer is there of them.

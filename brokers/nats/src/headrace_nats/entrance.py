@@ -12,7 +12,7 @@ from headrace.faultpoint import reach
 from headrace.ids import is_valid_id
 from headrace.job import NewJob
 from headrace_nats.ending import Place, delayed
-from headrace_nats.fences import fence
+from headrace_nats.fences import PAUSES, fence
 from headrace_nats.keys import Keys
 from headrace_nats.lean import Message
 from headrace_nats.presence import find, origin_of
@@ -25,13 +25,6 @@ BATCH_MEMORY = 60.0
 
 BATCHES = 256
 """Batches of which they are remembered at most."""
-
-TRIES = 8
-"""How often a job is stored while others of its id come and go."""
-
-FIRST_PAUSE = 0.005
-"""Seconds until a job that is neither there nor accepted is sent again, then twice as many: servers
-in a cluster refuse what they are still storing."""
 
 KEYS_AT_ONCE = 16
 """Jobs with unique keys that are stored side by side: the server has room for some 50 batches."""
@@ -131,8 +124,7 @@ class Entrance:
 
     async def _dispute(self, entry: Entry) -> str | None:
         """Tell what a refused job duplicates; nothing, if it is itself what is there."""
-        pause = FIRST_PAUSE
-        for _ in range(TRIES):
+        for pause in PAUSES:
             stored = await find(self._queue, entry.job.id)
             if stored is not None:
                 return None if origin_of(stored) == entry.copy.origin else entry.job.id
@@ -140,7 +132,6 @@ class Entrance:
             if ack.error is None:
                 return None
             await self._queue.connection.pause(pause)
-            pause *= 2
         message = f"job {entry.job.id} comes and goes all the time"
         raise Overloaded(message)
 

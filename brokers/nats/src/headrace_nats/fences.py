@@ -6,6 +6,10 @@ from math import ceil
 
 from headrace_nats.lean import Headers
 
+PAUSES: tuple[float, ...] = tuple(0.005 * 2**number for number in range(8))
+"""Seconds after each try of a write that its fence refused because another one was under way.
+Without a majority the servers refuse it at once, each time."""
+
 
 def fence(seq: int, subject: str) -> Headers:
     """Let a write pass only if the last message of a subject is this one; 0: if there is none."""

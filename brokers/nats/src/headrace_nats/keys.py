@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from headrace.errors import Overloaded
-from headrace_nats.fences import forgotten_after
+from headrace_nats.fences import PAUSES, forgotten_after
 from headrace_nats.lean import Headers, Message
 from headrace_nats.presence import find, is_live, kind_of, origin_of
 from headrace_nats.queue import NatsQueue
 from headrace_nats.subjects import Kind
 from headrace_nats.wire import Copy, Key, encode, read_key
-
-TRIES = 8
-"""How often a key is tried for while others take it and leave it."""
 
 
 class Keys:
@@ -44,7 +41,7 @@ class Keys:
             Overloaded: Others take the key and leave it all the time.
         """
         seq = 0
-        for _ in range(TRIES):
+        for pause in PAUSES:
             note = await self._note(job_id, copy, seq)
             ack = await self._queue.publish_together([note, *messages])
             if ack.error is None:
@@ -52,9 +49,12 @@ class Keys:
             existing = await find(self._queue, job_id)
             if existing is not None and not (copy.number and kind_of(existing) is Kind.DEAD):
                 return None if origin_of(existing) == copy.origin else job_id
+            tried = seq
             holder, seq = await self.holder(copy.unique or "")
             if holder is not None and holder != job_id:
                 return holder
+            if seq == tried:
+                await self._queue.connection.pause(pause)
         message = f"the unique key of job {job_id} changes hands all the time"
         raise Overloaded(message)
 

@@ -11,10 +11,8 @@ from typing import Any, TypeVar
 from msgspec import Struct, structs
 
 from headrace.broker import QueueSpec
-from headrace.errors import Unavailable
 from headrace.faultpoint import reach
 from headrace.ids import new_id
-from headrace.job import Lease
 from headrace_nats.address import Address
 from headrace_nats.connection import Connection, failure_of
 from headrace_nats.errors import QueueLost, translate
@@ -24,7 +22,7 @@ from headrace_nats.lean import Message
 from headrace_nats.server_clock import ServerClock, moment_of
 from headrace_nats.stream import consumer_config, stream_config, verify_consumer, verify_stream
 from headrace_nats.subjects import DEAD_COUNTER, DELAYED_COUNTER, Kind, Subjects, consumer_of, parse
-from headrace_nats.wire import REFUSED, PubAck, read_ack, token_of
+from headrace_nats.wire import REFUSED, PubAck, read_ack
 
 T = TypeVar("T")
 
@@ -45,11 +43,7 @@ stream of the same name that is created meanwhile can lose its own with them. It
 any more, and answers nobody (seen with 2.15.1, once in 200 such meetings)."""
 
 TRIES = 8
-"""How often a write is repeated that another one was in the way of, or that found no queue."""
-
-FIRST_PAUSE = 0.005
-"""Seconds until a write is repeated, then twice as many: without a majority the servers refuse it
-at once, each time."""
+"""How often a call is made that finds no queue."""
 
 
 class Stored(Struct, frozen=True, gc=False):
@@ -292,39 +286,6 @@ class NatsQueue:
             if ack.error is not None and ack.error.err_code not in REFUSED:
                 raise translate(ack.error)
         return acks
-
-    async def supersede(self, writes: Sequence[tuple[Lease, Message]]) -> set[int]:
-        """Publish messages, each fenced by the copy of a job that was leased.
-
-        Servers in a cluster refuse a write also when another one under the same fence is under way,
-        whatever becomes of that one. So a refusal is looked into.
-
-        Args:
-            writes: With the lease of each; none twice.
-
-        Returns:
-            The numbers of the copies of those that are stored.
-        """
-        stored: set[int] = set()
-        left: dict[int, tuple[Lease, Message]]
-        left = {token_of(lease).seq: (lease, message) for lease, message in writes}
-        pause = FIRST_PAUSE
-        for _ in range(TRIES):
-            acks = await self.publish([message for _, message in left.values()])
-            stored |= {seq for seq, ack in zip(left, acks, strict=True) if ack.error is None}
-            refused = [seq for seq in left if seq not in stored]
-            found = await self.newest([left[seq][0].id for seq in refused])
-            left = {
-                seq: left[seq]
-                for seq, one in zip(refused, found, strict=True)
-                if one is not None and one.seq == seq
-            }
-            if not left:
-                return stored
-            await self.connection.pause(pause)
-            pause *= 2
-        message = "writes to a job get in each other's way"
-        raise Unavailable(message)
 
     async def publish_together(self, messages: Sequence[Message]) -> PubAck:
         """Publish messages as one: all are stored, or none. Before 2.12 one after the other.

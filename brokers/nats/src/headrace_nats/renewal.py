@@ -11,6 +11,7 @@ from headrace_nats.fences import fence, forgotten_after
 from headrace_nats.lean import Message
 from headrace_nats.queue import NatsQueue
 from headrace_nats.settlement import IN_PROGRESS, Settlement
+from headrace_nats.superseding import supersede
 from headrace_nats.wire import token_of
 
 
@@ -42,7 +43,7 @@ async def renew(queue: NatsQueue, settlement: Settlement, leases: Sequence[Lease
 async def _still_there(queue: NatsQueue, leases: Sequence[Lease]) -> set[int]:
     """Return the numbers of the copies that nobody has replaced."""
     try:
-        return await queue.supersede([(lease, _note(queue, lease)) for lease in leases])
+        return await supersede(queue, [(lease, _note(queue, lease)) for lease in leases])
     except Overloaded:
         # A full server stores no note, but tells what it has.
         found = await queue.get([queue.subjects.leased(lease) for lease in leases])

@@ -11,11 +11,12 @@ from headrace.faultpoint import reach
 from headrace.job import JobState, Lease
 from headrace.outcome import Dead, Done, Outcome, Release, Reschedule
 from headrace_nats.ending import again, dead, end_of, is_expired, over
-from headrace_nats.fences import fence
+from headrace_nats.fences import PAUSES, fence
 from headrace_nats.keys import Keys
 from headrace_nats.lean import Headers, Message
 from headrace_nats.marks import Marks
-from headrace_nats.queue import FIRST_PAUSE, TRIES, NatsQueue, Stored
+from headrace_nats.queue import NatsQueue, Stored
+from headrace_nats.superseding import supersede
 from headrace_nats.wire import read_copy, token_of
 
 ACK = b"+ACK"
@@ -172,7 +173,7 @@ class Settlement:
                 twice.append(index)
             elif message is not None:
                 writes[seq] = outcome.lease, message
-        passed = await self._queue.supersede(list(writes.values())) if writes else set[int]()
+        passed = await supersede(self._queue, list(writes.values()))
         return [
             index not in twice and (message is None or token_of(outcome.lease).seq in passed)
             for index, (outcome, message) in enumerate(zip(outcomes, messages, strict=True))
@@ -236,8 +237,8 @@ class Settlement:
         Raises:
             Unavailable: The copy is written anew again and again.
         """
-        lease, pause = outcome.lease, FIRST_PAUSE
-        for _ in range(TRIES):
+        lease = outcome.lease
+        for pause in PAUSES:
             [stored] = await self._queue.newest([lease.id])
             if stored is None or stored.subject != self._queue.subjects.leased(lease):
                 return False
@@ -247,7 +248,6 @@ class Settlement:
                 return True
             # Who gives it back writes it anew, and one is as good as the other.
             await self._queue.connection.pause(pause)
-            pause *= 2
         message = f"job {lease.id} is written anew all the time"
         raise Unavailable(message)
 
