@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -11,6 +12,10 @@ from redis import exceptions as driver
 
 # Its stubs know commands of one word only.
 _pack: Callable[[tuple[bytes | str | float, ...]], bytes] = cast("Any", hiredis).pack_command
+
+BETWEEN_TRIES = 0.15
+"""Seconds after a vain try to connect in which there is no other: what all callers of a worker try
+when the server is gone would be twenty a second."""
 
 
 class Connections:
@@ -29,12 +34,14 @@ class Connections:
         self._timeout = timeout
         self._free: list[Any] = []
         self._all: list[Any] = []
+        self._failure: Exception | None = None
+        self._again_at = 0.0
 
     async def execute_command(self, *args: bytes | str | float) -> Any:
         """Run one command and return the raw reply. Cancelled, the connection is given up.
 
         Raises:
-            RedisError: Of the driver.
+            RedisError: Of the driver. Just after a vain try to connect it is the same once more.
         """
         connection = self._free.pop() if self._free else self._new()
         try:
@@ -58,6 +65,17 @@ class Connections:
         except (OSError, driver.ConnectionError):
             pass
         await connection.disconnect(nowait=True)
+        now = asyncio.get_running_loop().time
+        if self._failure is not None and now() < self._again_at:
+            raise copy.copy(self._failure)
+        try:
+            await self._dial(connection)
+        except (OSError, driver.RedisError) as error:
+            self._failure, self._again_at = copy.copy(error), now() + BETWEEN_TRIES
+            raise
+        self._failure = None
+
+    async def _dial(self, connection: Any) -> None:
         try:
             async with asyncio.timeout(self._timeout):
                 await connection.connect()
