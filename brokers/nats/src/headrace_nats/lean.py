@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import WriteTransport
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -77,8 +78,19 @@ class LeanClient(Client):
 
     async def send(self, messages: Iterable[tuple[Message, str]]) -> None:
         """Publish messages, each with the subject for its reply, or an empty one."""
-        await self._send_command(b"".join([packed(message, reply) for message, reply in messages]))
+        data = b"".join([packed(message, reply) for message, reply in messages])
+        wire = self._wire
+        if wire is not None and self._is_idle(wire):
+            # As the driver's task would, which has to be woken first.
+            wire.write(data)
+            return
+        await self._send_command(data)
         await self._flush_pending()
+
+    def _is_idle(self, wire: WriteTransport) -> bool:
+        """Tell whether nothing waits to be written."""
+        waits = self._pending or wire.get_write_buffer_size()
+        return self.is_connected and not waits and not wire.is_closing()
 
     async def catch_up(self) -> None:
         """Return when the server has heard all. The driver's `flush` alone overtakes what waits."""
