@@ -42,6 +42,7 @@ Kind: TypeAlias = Literal[
     "cut off",
     "reached",
     "asked to end",
+    "jumped",
     "exited",
     # Of the nemesis: what is done to the broker, and that it serves again.
     "down",

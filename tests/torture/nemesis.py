@@ -133,6 +133,12 @@ async def storm(stage: Stage, hand: Hand, share: float) -> None:
     await stage.crew.fill()
 
 
+async def jump(stage: Stage, hand: Hand, _: float) -> None:
+    """Let the wall clock of a worker jump."""
+    stage.ledger.note("jumped", victim=hand.pid)
+    hand.process.send_signal(signal.SIGURG)
+
+
 async def look(stage: Stage, share: float) -> None:
     """Do nothing: those that ended by themselves are followed by others."""
 
@@ -273,6 +279,7 @@ FAULTS: Mapping[str, Fault] = {
     "isolate": _on_a_worker(isolate),
     "terminate": _on_a_worker(terminate),
     "storm": _on_a_worker(storm),
+    "jump": _on_a_worker(jump),
     "look": look,
     "reset": reset,
     "reset-all": reset_all,

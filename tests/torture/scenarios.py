@@ -27,6 +27,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
         busy: Whether there may be no free slot, so that nothing is promised of when jobs start.
         only: The kind of broker that it is for.
         ahead: Seconds by which the wall clocks of workers are ahead of the machine's, in turn.
+        jump: Seconds by which one of them jumps ahead, and back the next time.
     """
 
     title: str
@@ -42,6 +43,12 @@ class Scenario(Struct, frozen=True, kw_only=True):
     busy: bool = False
     only: str = ""
     ahead: tuple[int, ...] = (0,)
+    jump: int = 0
+
+    @property
+    def agreed(self) -> bool:
+        """Whether all clocks tell the same."""
+        return len(self.ahead) == 1 and not self.jump
 
 
 LONG = Mix(rate=12, seconds=(0.0, 0.2, 1.0, 2.0))
@@ -236,6 +243,15 @@ SCENARIOS: Mapping[str, Scenario] = {
         ahead=(600, -600, 0),
         needed=("recovered", "rescheduled", "dead letters", "ticks"),
         # Which moments are ticks of a schedule they tell by their clocks.
+        busy=True,
+    ),
+    "S31j": Scenario(
+        title="the clocks of workers jump by an hour, ahead and back, and workers are killed",
+        faults=("jump", "jump", "jump", "kill"),
+        apart=(1.0, 2.0),
+        mix=LONG,
+        jump=3600,
+        needed=("jumped", "recovered", "rescheduled", "dead letters", "ticks"),
         busy=True,
     ),
     "S32": Scenario(

@@ -107,6 +107,7 @@ async def _hold(trial: Trial, place: Path) -> Report:
     def environment(url: str) -> Mapping[str, str]:
         return {
             "TORTURE_AHEAD": str(next(ahead)),
+            "TORTURE_JUMP": str(trial.of.jump),
             "TORTURE_URL": url,
             "TORTURE_QUEUE": name,
             "TORTURE_FOLDER": str(folder),
@@ -155,7 +156,7 @@ async def _strained(
         await _drained(stage.queue, folder)
         _stop(watching)
         await stage.crew.end()
-        return await _read(stage.queue, folder, left, len(trial.of.ahead))
+        return await _read(stage.queue, folder, left, agreed=trial.of.agreed)
     finally:
         _stop(watching)
 
@@ -226,14 +227,14 @@ def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-async def _read(queue: Queue, folder: Path, left: Sequence[str], clocks: int) -> Run:
+async def _read(queue: Queue, folder: Path, left: Sequence[str], *, agreed: bool) -> Run:
     """Read everything that is known when nothing moves any more."""
     events = read(folder)
     jobs = {event.job for event in events if event.kind in ("try", "start")}
     infos = await _lookup(queue, jobs)
     stats = await queue.stats()
     # The next tick of the schedule waits for a worker; where clocks differ, many ticks do.
-    waiting = sum(stats.ready) + stats.running + stats.delayed - 1 if clocks == 1 else 0
+    waiting = sum(stats.ready) + stats.running + stats.delayed - 1 if agreed else 0
     return Run(
         events,
         {job: info.state for job, info in infos.items()},

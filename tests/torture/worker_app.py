@@ -1,6 +1,7 @@
 """The module that `headrace worker` is given: a queue that the environment names."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -8,10 +9,19 @@ from headrace import Queue, clock
 from tests.torture.app import Tasks, witnessed
 from tests.torture.ledger import Ledger
 
-now, ahead = time.time, float(os.environ["TORTURE_AHEAD"])
+now, jump = time.time, float(os.environ["TORTURE_JUMP"])
+ahead = [float(os.environ["TORTURE_AHEAD"])]
 # These two are all that the product reads.
-time.time = lambda: now() + ahead
+time.time = lambda: now() + sum(ahead)
 setattr(clock, "wall_time", time.time)  # noqa: B010 - it is not public
+
+
+def leap(*_: object) -> None:
+    """Let the wall clock jump ahead, and back the next time."""
+    ahead[1:] = [] if ahead[1:] else [jump]
+
+
+signal.signal(signal.SIGURG, leap)
 
 queue = Queue(
     os.environ["TORTURE_URL"],
