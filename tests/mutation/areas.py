@@ -43,6 +43,8 @@ def _script(name: str, *chapters: str, tests: tuple[str, ...] = ()) -> Target:
     return Target(f"{SCRIPTS}/{name}.lua", (*files, CHAPTERS), only, server=True)
 
 
+SCRIPT_PARTS = ("queue", "index", "cancels", "ending", "leases", "jobs", "delayed", "letters")
+
 AREAS: dict[str, tuple[Target, ...]] = {
     "worker": (
         Target("src/headrace/retry.py", ("tests/unit/test_retry.py",)),
@@ -73,6 +75,6 @@ AREAS: dict[str, tuple[Target, ...]] = {
         _script("enqueue", "Enqueue", "Schedule", tests=("test_queue",)),
         _script("redrive", "Control", "Inspection", tests=("test_queue",)),
         _script("maintain", "Schedule", "Lease", "Control", tests=("test_queue",)),
-        _script("queue", tests=("test_queue", "test_hostile")),
+        *(_script(part, tests=("test_queue", "test_hostile")) for part in SCRIPT_PARTS),
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha1
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +20,18 @@ from headrace_redis.scripts import Script
 from tests.servers import RedisServer
 
 SCRIPTS = {name: one for name, one in vars(scripts).items() if isinstance(one, Script)}
+LUA_FILES = files("headrace_redis") / "lua"
+PARTS = [
+    "queue.lua",
+    "index.lua",
+    "cancels.lua",
+    "ending.lua",
+    "leases.lua",
+    "jobs.lua",
+    "delayed.lua",
+    "letters.lua",
+]
+DEFINED = re.compile(r"^local function (\w+)", re.MULTILINE)
 SOURCES = list(Path(headrace_redis.__file__).parent.glob("*.py"))
 
 
@@ -31,8 +44,18 @@ def test_a_script_is_named_for_its_verb_and_known_by_its_digest(name: str) -> No
 
 
 def test_every_file_is_loaded() -> None:
-    names = {one.name for one in (files("headrace_redis") / "lua").iterdir()}
-    assert names == {f"{script.name}.lua" for script in SCRIPTS.values()} | {"queue.lua"}
+    names = {f"{script.name}.lua" for script in SCRIPTS.values()} | set(PARTS)
+    assert {one.name for one in LUA_FILES.iterdir()} == names
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_has_the_parts_that_it_needs(name: str) -> None:
+    text = SCRIPTS[name].text
+    there = set(DEFINED.findall(text))
+    for part in PARTS:
+        defined = DEFINED.findall((LUA_FILES / part).read_text())
+        used = {one for one in defined if re.search(rf"\b{one}\(", text)}
+        assert used <= there, f"{part} is missing"
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

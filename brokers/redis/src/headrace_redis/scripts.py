@@ -28,28 +28,31 @@ class Script(Struct, frozen=True):
     after: str
 
 
-def _load(name: str, *, shared: bool = True) -> Script:
+def _load(name: str, *parts: str) -> Script:
+    """Return a script. Each function costs a call of it time: it has the parts that it needs."""
     folder = files("headrace_redis") / "lua"
-    parts = [LUA, (folder / "queue.lua").read_text() if shared else ""]
-    text = "".join([*parts, (folder / f"{name}.lua").read_text()])
+    text = LUA + "".join([(folder / f"{part}.lua").read_text() for part in (*parts, name)])
     digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
     return Script(name, text, digest, f"redis.{name}.before", f"redis.{name}.after")
 
 
-DECLARE = _load("declare", shared=False)
-ENQUEUE = _load("enqueue")
-CLAIM = _load("claim")
-ADOPT = _load("adopt")
-BURY = _load("bury")
-RENEW = _load("renew")
-SETTLE = _load("settle")
-CANCEL = _load("cancel")
-LOOKUP = _load("lookup")
-STATS = _load("stats")
-PAUSE = _load("pause")
-PURGE_READY = _load("purge_ready")
-PURGE_DELAYED = _load("purge_delayed")
-PURGE_DEAD = _load("purge_dead")
-DEAD = _load("dead")
-REDRIVE = _load("redrive")
-MAINTAIN = _load("maintain")
+_ENDING = ("queue", "index", "cancels", "ending")
+_LEASES = (*_ENDING, "leases")
+
+DECLARE = _load("declare")
+ENQUEUE = _load("enqueue", "queue", "index", "cancels")
+CLAIM = _load("claim", *_LEASES, "jobs", "delayed")
+ADOPT = _load("adopt", *_LEASES)
+BURY = _load("bury", *_LEASES, "jobs", "letters")
+RENEW = _load("renew", *_LEASES)
+SETTLE = _load("settle", *_LEASES, "jobs", "delayed", "letters")
+CANCEL = _load("cancel", *_LEASES, "jobs", "delayed")
+LOOKUP = _load("lookup", *_LEASES, "jobs", "letters")
+STATS = _load("stats", "queue")
+PAUSE = _load("pause", "queue")
+PURGE_READY = _load("purge_ready", *_ENDING)
+PURGE_DELAYED = _load("purge_delayed", *_LEASES, "jobs", "delayed")
+PURGE_DEAD = _load("purge_dead", "queue")
+DEAD = _load("dead", "queue", "jobs", "letters")
+REDRIVE = _load("redrive", *_LEASES, "jobs", "delayed", "letters")
+MAINTAIN = _load("maintain", *_LEASES, "jobs", "delayed")

@@ -14,8 +14,9 @@ for number, job in ipairs(jobs) do
   results[number] = RESULT .. job[3]
 end
 -- One look for all; only if it finds some does each job cost another.
-local any_over = call('EXISTS', unpack(results)) > 0
-local any_dead = call('EXISTS', LETTERS) == 1
+local there = call('EXISTS', LETTERS, unpack(results))
+local any_dead = there > 0 and call('EXISTS', LETTERS) == 1
+local any_over = there > (any_dead and 1 or 0)
 
 -- Tells whether a job is over or delayed; what waits or runs is found by its place in the index.
 local function is_there(id)
@@ -41,20 +42,25 @@ local function fields_of(job)
   return fields
 end
 
--- Returns an entry id that the lane has not reached yet: the first one comes from the server, and
--- nothing else is added while this script runs.
+-- Returns the entry that a lane gets next, or false while this script has added none: the server
+-- numbers the first, and nothing else is added while this script runs.
 local reached = {}
 local function next_entry(lane)
   local last = reached[lane]
   if not last then
-    local stream = call('XINFO', 'STREAM', LANE .. lane)
-    local moment, number = string.match(field(stream, 'last-generated-id'), '(%d+)-(%d+)')
-    moment = tonumber(moment)
-    last = moment < now and { now, -1 } or { moment, tonumber(number) }
-    reached[lane] = last
+    return false
   end
   last[2] = last[2] + 1
-  return string.format('%d-%d', last[1], last[2])
+  return string.format('%s-%d', last[1], last[2])
+end
+
+local function add(lane, entry, ...)
+  local added = call('XADD', LANE .. lane, entry or '*', ...)
+  if not entry then
+    local moment, number = string.match(added, '(%d+)-(%d+)')
+    reached[lane] = { moment, tonumber(number) }
+  end
+  return added
 end
 
 -- Tells whether a job waits or runs. The index alone does not: somebody may have deleted a lane.
@@ -67,10 +73,12 @@ local function is_live(id)
   return #call('XRANGE', LANE .. lane, entry, entry) > 0
 end
 
--- Writes down where a job will be. Tells whether that is news: else the job is there already.
+-- Tells whether an id is free, and if so writes down where its job will be, if that is known.
 local function claim_place(id, place)
-  if not tracked or indexed('HSETNX', id, place) == 1 then
+  if not tracked or place and indexed('HSETNX', id, place) == 1 then
     return true
+  elseif not place then
+    return not is_live(id)
   end
   return not is_live(id) and indexed('HSET', id, place) == 0
 end
@@ -97,9 +105,10 @@ local function store(job)
     return id
   end
   local entry = delay == 0 and next_entry(lane)
+  local place = delay > 0 and 'z' or entry and lane .. ':' .. entry
   if holder then
     return tracked and is_live(id) and id or holder
-  elseif not claim_place(id, entry and lane .. ':' .. entry or 'z') then
+  elseif not claim_place(id, place) then
     return id
   end
   if unique then
@@ -111,26 +120,31 @@ local function store(job)
       call('ZREM', CANCELS, id)
     end
   end
-  if not entry then
+  if delay > 0 then
     -- One more, because `now` is cut to whole milliseconds: never early.
     call('ZADD', DELAYED, now + delay + 1, id)
     call('HSET', BODIES, id, cmsgpack.pack({ lane, fields_of(job) }))
-  elseif #job == 4 then
-    call('XADD', LANE .. lane, entry, 'i', id, 'b', job[4])
+    return
+  end
+  if #job == 4 then
+    entry = add(lane, entry, 'i', id, 'b', job[4])
   else
-    call('XADD', LANE .. lane, entry, unpack(fields_of(job)))
+    entry = add(lane, entry, unpack(fields_of(job)))
+  end
+  if not place then
+    track(id, lane .. ':' .. entry)
   end
 end
 
-local there = {}
+local held = {}
 for number, job in ipairs(jobs) do
   local existing = store(job)
   if existing then
-    there[#there + 1] = number - 1
-    there[#there + 1] = existing
+    held[#held + 1] = number - 1
+    held[#held + 1] = existing
   end
 end
-if #there > 0 then
-  call('SET', BATCH .. ARGV[1], cmsgpack.pack(there), 'PX', ARGV[2])
+if #held > 0 then
+  call('SET', BATCH .. ARGV[1], cmsgpack.pack(held), 'PX', ARGV[2])
 end
-return there
+return held
