@@ -7,12 +7,14 @@ import logging
 import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
 from nats.aio.subscription import Subscription
 
 from headrace.clock import Clock
+from headrace.deadlines import Deadlines
 from headrace.errors import AuthFailed, BrokerError, OutcomeUnknown, Unavailable
 from headrace_nats.address import Address
 from headrace_nats.dialing import options
@@ -78,6 +80,7 @@ class Connection:
         self._client: LeanClient | None = None
         self._inbox = ""
         self._number = 0
+        self._deadlines = Deadlines(address.timeout)
         self._waiting: dict[str, tuple[Pending, int]] = {}
         self._askers: dict[int, tuple[set[str], Callable[[AuthFailed], None]]] = {}
         self._deaf: AuthFailed | None = None
@@ -130,6 +133,7 @@ class Connection:
         if self._client is not None:
             client, self._client = self._client, None
             await client.close()
+        self._deadlines.close()
 
     @property
     def client(self) -> LeanClient:
@@ -252,12 +256,13 @@ class Connection:
         subjects = [self._expect(pending, index) for index in range(len(messages))]
         asked = {message.subject for message in (*ahead, *messages)}
         sent = (*((message, "") for message in ahead), *zip(messages, subjects, strict=True))
+        number = self._deadlines.add(partial(pending.fail, TimeoutError()))
         try:
             with mapped(), self.asking(asked, pending.fail):
                 await client.send(sent)
-                async with asyncio.timeout(self._address.timeout):
-                    await pending.all_there
+                await pending.all_there
         finally:
+            self._deadlines.remove(number)
             for reply in subjects:
                 self._waiting.pop(reply, None)
         return [msg for msg in pending.replies if msg is not None]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import hiredis
 from redis import exceptions as driver
+
+from headrace.deadlines import Deadlines
 
 # Its stubs know commands of one word only.
 _pack: Callable[[tuple[bytes | str | float, ...]], bytes] = cast("Any", hiredis).pack_command
@@ -32,6 +35,7 @@ class Connections:
     def __init__(self, client: Any, timeout: float) -> None:
         self._client = client
         self._timeout = timeout
+        self._deadlines = Deadlines(timeout)
         self._free: list[Any] = []
         self._all: list[Any] = []
         self._failure: Exception | None = None
@@ -52,7 +56,7 @@ class Connections:
 
     def _new(self) -> Any:
         connection = self._client.connection_pool.make_connection()
-        # One timer for a command and its reply is ours; the driver would start a task for its own.
+        # The driver would start a task for each of its own timeouts.
         connection.socket_timeout = None
         self._all.append(connection)
         return connection
@@ -84,18 +88,29 @@ class Connections:
             raise driver.TimeoutError(message) from None
 
     async def _ask(self, connection: Any, command: bytes) -> Any:
+        number = self._deadlines.add(partial(_cut, connection))
         try:
-            async with asyncio.timeout(self._timeout):
-                await connection.send_packed_command(command, check_health=False)
-                return await connection.read_response()
-        except TimeoutError:
+            await connection.send_packed_command(command, check_health=False)
+            return await connection.read_response()
+        except (OSError, driver.ConnectionError):
+            if self._deadlines.remove(number):
+                raise
             message = f"no answer within {self._timeout} s"
             raise driver.TimeoutError(message) from None
+        finally:
+            self._deadlines.remove(number)
 
     async def aclose(self) -> None:
         """Let go of all connections."""
         for connection in self._all:
             await connection.disconnect()
+        self._deadlines.close()
         self._all.clear()
         self._free.clear()
         await self._client.aclose()
+
+
+def _cut(connection: Any) -> None:
+    """Break a connection: whoever reads from it, or writes to it, fails."""
+    if connection.is_connected:
+        connection._writer.transport.abort()  # noqa: SLF001 - all else it has waits for something
