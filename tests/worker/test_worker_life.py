@@ -390,3 +390,24 @@ async def test_after_a_failed_claim_it_asks_for_fewer(
         await clock.advance(30.0)
     assert recorder.asked[:4] == [8, 4, 2, 1]
     assert recorder.asked[-1] == 8, "it grows again"
+
+
+async def test_what_was_claimed_starts_before_more_is_asked_for(
+    broker: MemoryBroker, clock: ManualClock, working: Working
+) -> None:
+    recorder = AsksRecorder(broker)
+    recorder.asked.clear()
+    asked: list[int] = []
+    async with Queue(recorder) as queue:
+
+        @queue.task
+        async def look() -> None:
+            asked.append(len(recorder.asked))
+
+        async with working(queue, concurrency=8):
+            await clock.settle()
+            waiting = len(recorder.asked)
+            for _ in range(3):
+                await queue.enqueue(look)
+            await clock.settle()
+    assert asked[0] == waiting, "the claim that brought it was the last"

@@ -67,13 +67,13 @@ class Consumer:
 
     @property
     def _room(self) -> int:
-        """How many jobs to claim now."""
+        """How many jobs to claim now: none while some are about to start, for they come first."""
         prefetch, waiting = self._prefetch, len(self._backlog)
-        if waiting > prefetch // 2:
+        idle = self._settings.concurrency - len(self.running)
+        if waiting > prefetch // 2 or (waiting and idle):
             return 0
         unsettled = max(source.settler.pending for source in self._sources)
-        free = self._settings.concurrency + prefetch - waiting - len(self.running)
-        return min(free, UNSETTLED - unsettled)
+        return min(idle + prefetch - waiting, UNSETTLED - unsettled)
 
     async def _claim_all(self) -> None:
         while True:
