@@ -90,6 +90,7 @@ def test_a_url_says_where_the_server_is(url: str, expected: dict[str, Any]) -> N
         ("redis://u:hunter2@h?prefix=", "a prefix is 1 to 64 of"),
         ("redis+sentinel://u:hunter2@h", "after the sentinels comes /name-of-the-primary"),
         ("redis+cluster://u:hunter2@h/1", "a database in a cluster"),
+        ("redis+cluster://u:hunter2@h?db=1", "a database in a cluster"),
         ("unix://u:hunter2@host/run/r.sock", "a socket is written unix:///"),
         ("unix://", "a socket is written unix:///"),
         ("redis://u:hunter2/@h", "percent-encode"),

@@ -85,6 +85,9 @@ def _address(shown: str, parts: SplitResult) -> Address:
     username, _, password = userinfo.partition(":")
     options = read_options(parts.query, _OPTIONS)
     place = _place(kind, netloc, parts.path, "db" in options)
+    if kind is Kind.CLUSTER and {**options, **place}.get("db"):
+        message = "a database in a cluster is always 0"
+        raise ValueError(message)
     options["tls"] = parts.scheme == "rediss" or options.get("tls", False)
     return Address(
         url=shown,
@@ -116,8 +119,8 @@ def _place(kind: Kind, netloc: str, path: str, db_is_given: bool) -> dict[str, A
         fields["primary"] = steps.pop(0)
     if steps and not db_is_given:
         fields["db"] = _number("db", steps.pop(0))
-    if steps or (kind is Kind.CLUSTER and fields.get("db")):
-        message = f"what is {steps[0] if steps else 'a database in a cluster'!r}?"
+    if steps:
+        message = f"what is {steps[0]!r}?"
         raise ValueError(message)
     return fields
 
