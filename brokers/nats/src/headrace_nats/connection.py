@@ -21,6 +21,7 @@ from headrace_nats.dialing import options
 from headrace_nats.errors import mapped, translate
 from headrace_nats.incoming import Incoming
 from headrace_nats.lean import LeanClient, Message
+from headrace_nats.replies import Page, Pending, Replies
 from headrace_nats.wire import Failure, read_answer
 
 logger: logging.Logger = logging.getLogger("headrace.nats")
@@ -36,31 +37,6 @@ DENIAL = re.compile(r'permissions violation for (publish|subscription) to "([^"]
 
 Reply: TypeAlias = Any
 """What the server answers as JSON."""
-
-
-class Pending:
-    """Replies that somebody waits for.
-
-    Args:
-        count: How many.
-    """
-
-    def __init__(self, count: int) -> None:
-        self.replies: list[Incoming | None] = [None] * count
-        self._left = count
-        self.all_there: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def put(self, index: int, msg: Incoming) -> None:
-        """Take one reply."""
-        self.replies[index] = msg
-        self._left -= 1
-        if not self._left and not self.all_there.done():
-            self.all_there.set_result(None)
-
-    def fail(self, error: Exception) -> None:
-        """Wait no longer."""
-        if not self.all_there.done():
-            self.all_there.set_exception(error)
 
 
 class Connection:
@@ -221,10 +197,11 @@ class Connection:
             pending.fail(error)
 
     def _answered(self, msg: Incoming) -> None:
-        waiting = self._waiting.pop(msg.subject, None)
+        waiting = self._waiting.get(msg.subject)
         if waiting is not None:
             pending, index = waiting
-            pending.put(index, msg)
+            if pending.put(index, msg):
+                del self._waiting[msg.subject]
 
     # asking
 
@@ -252,10 +229,21 @@ class Connection:
         """
         if not messages:
             return []
-        client, pending = await self._connected(), Pending(len(messages))
+        client, pending = await self._connected(), Replies(len(messages))
         subjects = [self._expect(pending, index) for index in range(len(messages))]
         asked = {message.subject for message in (*ahead, *messages)}
         sent = (*((message, "") for message in ahead), *zip(messages, subjects, strict=True))
+        await self._await(client, pending, asked, sent)
+        return [msg for msg in pending.replies if msg is not None]
+
+    async def _await(
+        self,
+        client: LeanClient,
+        pending: Pending,
+        asked: set[str],
+        sent: Sequence[tuple[Message, str]],
+    ) -> None:
+        """Send requests, each with the subject for its replies, until all of those are there."""
         number = self._deadlines.add(partial(pending.fail, TimeoutError()))
         try:
             with mapped(), self.asking(asked, pending.fail):
@@ -263,9 +251,8 @@ class Connection:
                 await pending.all_there
         finally:
             self._deadlines.remove(number)
-            for reply in subjects:
+            for _, reply in sent:
                 self._waiting.pop(reply, None)
-        return [msg for msg in pending.replies if msg is not None]
 
     def _expect(self, pending: Pending, index: int) -> str:
         self._number += 1
@@ -315,30 +302,11 @@ class Connection:
             OutcomeUnknown: They did not all come.
             AuthFailed: The server does not allow the question.
         """
-        client, inbox = await self._connected(), self.inbox()
+        client, page = await self._connected(), Page()
         question = Message(f"$JS.API.{verb}", msgspec.json.encode(body))
-        found: list[Incoming] = []
-        last: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def take(msg: Incoming) -> None:
-            if not msg.status:
-                found.append(msg)
-            elif not last.done():
-                last.set_result(None)
-
-        def fail(error: AuthFailed) -> None:
-            if not last.done():
-                last.set_exception(error)
-
-        with mapped(), self.asking({question.subject}, fail):
-            subscription = await client.listen(inbox, take)
-            try:
-                await client.send([(question, inbox)])
-                async with asyncio.timeout(self._address.timeout):
-                    await last
-            finally:
-                await client.silence(subscription)
-        return found
+        inbox = self._expect(page, 0)
+        await self._await(client, page, {question.subject}, [(question, inbox)])
+        return page.messages
 
     async def listen(self, subject: str, heed: Callable[[Incoming], None]) -> Subscription:
         """Subscribe; it lasts through reconnects.

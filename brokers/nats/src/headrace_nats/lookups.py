@@ -21,11 +21,12 @@ FINAL = (Kind.OVER, Kind.DEAD)
 """The word of these is that a job has ended."""
 
 AGAIN = 0.005
-"""Seconds after such word until one who waits asks again, then twice as many, and so on: it comes
-to those who listen when it is published, which may be before it is stored."""
+"""Seconds until one who waits asks again, then four times as many, and so on. Word comes to those
+who listen when it is published, and it is stored a little later: who begins to listen in between
+hears nothing, and finds nothing yet."""
 
 POLL = 1.0
-"""Seconds after which one who waits asks again although no message came: messages can be lost."""
+"""Seconds after which one who waits asks again at the latest: messages can be lost."""
 
 
 class Lookups:
@@ -46,10 +47,9 @@ class Lookups:
         if len(possible) < len(ids):
             known = iter(await self.lookup(possible, 0.0))
             return [next(known) if is_valid_id(job_id) else None for job_id in ids]
-        infos = await self._ask(ids)
-        if wait <= 0 or _is_answer(infos):
-            return infos
-        until, pause = self._queue.connection.now() + wait, POLL
+        if wait <= 0:
+            return await self._ask(ids)
+        until, pause = self._queue.connection.now() + wait, AGAIN
         async with AsyncExitStack() as stack:
             event = asyncio.Event()
             for job_id in ids:
@@ -65,7 +65,7 @@ class Lookups:
                         await event.wait()
                     pause = AGAIN
                 except TimeoutError:
-                    pause = min(2 * pause, POLL)
+                    pause = min(4 * pause, POLL)
 
     @asynccontextmanager
     async def _listening(self, job_id: str, event: asyncio.Event) -> AsyncGenerator[None]:
