@@ -104,9 +104,6 @@ class Connections:
         """Let go of all connections."""
         for connection in self._all:
             await connection.disconnect()
-        self._deadlines.close()
-        self._all.clear()
-        self._free.clear()
         await self._client.aclose()
 
 

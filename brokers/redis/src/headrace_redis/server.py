@@ -18,6 +18,7 @@ from headrace.faultpoint import reach
 from headrace_redis.address import Address, Kind
 from headrace_redis.connections import Connections
 from headrace_redis.errors import mapped
+from headrace_redis.gate import Gate
 from headrace_redis.keys import NOWHERE
 from headrace_redis.scripts import Script
 
@@ -44,6 +45,7 @@ class Server:
 
     def __init__(self, address: Address, longest_read: float) -> None:
         self._address = address
+        self._gate = Gate()
         self._free = asyncio.Semaphore(CONNECTIONS)
         self._calls = _link(address, address.timeout)
         self._renewals = _link(address, address.timeout)
@@ -56,12 +58,12 @@ class Server:
             BrokerError: See `errors`.
         """
         async with self._free:
-            with mapped():
+            with self._gate, mapped():
                 return await _evaluate(self._calls, script, queue, args)
 
     async def renew(self, script: Script, queue: str, *args: bytes | str | float) -> Any:
         """Do the same on the connection that is kept for renewals."""
-        with mapped():
+        with self._gate, mapped():
             return await _evaluate(self._renewals, script, queue, args)
 
     async def command(self, *args: bytes | str | float) -> Any:
@@ -71,7 +73,7 @@ class Server:
             BrokerError: See `errors`.
         """
         async with self._free:
-            with mapped():
+            with self._gate, mapped():
                 return await self._calls.execute_command(*args)
 
     async def read(self, *args: bytes | str | float) -> Any:
@@ -80,11 +82,18 @@ class Server:
         Raises:
             BrokerError: See `errors`.
         """
-        with mapped():
+        with self._gate, mapped():
             return await self._reads.execute_command(*args)
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Let go of all connections. Calls that are under way fail."""
+        self._gate.shut()
+        await self._disconnect()
+        await self._gate.emptied()
+        # One that was about to connect has done so since.
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
         for client in (self._calls, self._renewals, self._reads):
             await client.aclose()
 
@@ -194,8 +203,20 @@ def _sentinel(address: Address, options: dict[str, Any]) -> Client:
     return sentinel.master_for(address.primary, redis_class=_FoundByOthers, **options)
 
 
+class _Nodes(RedisCluster):
+    """A client that lets go of its connections whatever it is about.
+
+    The driver keeps those of one that has just failed, or has not found all nodes yet.
+    """
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self.nodes_manager.aclose()
+        await self.nodes_manager.aclose("startup_nodes")
+
+
 def _cluster(address: Address, options: dict[str, Any]) -> Client:
-    return RedisCluster(
+    return _Nodes(
         startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
         ssl=address.tls,
         **_tls(address),
