@@ -43,7 +43,7 @@ def _script(name: str, *chapters: str, tests: tuple[str, ...] = ()) -> Target:
     return Target(f"{SCRIPTS}/{name}.lua", (*files, CHAPTERS), only, server=True)
 
 
-SCRIPT_PARTS = ("queue", "index", "cancels", "ending", "leases", "jobs", "delayed", "letters")
+SCRIPT_PARTS = ("queue", "index", "ending", "leases", "jobs", "delayed", "letters")
 
 AREAS: dict[str, tuple[Target, ...]] = {
     "worker": (

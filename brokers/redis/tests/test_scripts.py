@@ -24,7 +24,6 @@ LUA_FILES = files("headrace_redis") / "lua"
 PARTS = [
     "queue.lua",
     "index.lua",
-    "cancels.lua",
     "ending.lua",
     "leases.lua",
     "jobs.lua",

@@ -36,11 +36,11 @@ def _load(name: str, *parts: str) -> Script:
     return Script(name, text, digest, f"redis.{name}.before", f"redis.{name}.after")
 
 
-_ENDING = ("queue", "index", "cancels", "ending")
+_ENDING = ("queue", "index", "ending")
 _LEASES = (*_ENDING, "leases")
 
 DECLARE = _load("declare")
-ENQUEUE = _load("enqueue", "queue", "index", "cancels")
+ENQUEUE = _load("enqueue", "queue", "index")
 CLAIM = _load("claim", *_LEASES, "jobs", "delayed")
 ADOPT = _load("adopt", *_LEASES)
 BURY = _load("bury", *_LEASES, "jobs", "letters")
