@@ -2,14 +2,12 @@
 -- ARGV: batch, ms for which the batch is remembered, jobs.
 -- A job: lane, delay ms, id, body[, attempt, meta, unique, unique ms, expires ms]; false: not given.
 -- Returns: for each job that was there its number (from 0) and the id of the job that is there.
-local answered = call('GET', BATCH .. ARGV[1])
-if answered then
-  return cmsgpack.unpack(answered)
+if not call('SET', BATCH .. ARGV[1], cmsgpack.pack({}), 'NX', 'PX', ARGV[2]) then
+  return cmsgpack.unpack(call('GET', BATCH .. ARGV[1]))
 end
-call('SET', BATCH .. ARGV[1], cmsgpack.pack({}), 'PX', ARGV[2])
 
 local jobs = cmsgpack.unpack(ARGV[3])
-local results, seen = {}, {}
+local results = {}
 for number, job in ipairs(jobs) do
   results[number] = RESULT .. job[3]
 end
@@ -18,13 +16,30 @@ local there = call('EXISTS', LETTERS, unpack(results))
 local any_dead = there > 0 and call('EXISTS', LETTERS) == 1
 local any_over = there > (any_dead and 1 or 0)
 
--- Tells whether a job is over or delayed; what waits or runs is found by its place in the index.
-local function is_there(id)
-  if not tracked and (seen[id] or call('HEXISTS', BODIES, id) == 1) then
-    return true
-  end
+local function is_over(id)
   return any_over and call('EXISTS', RESULT .. id) == 1
     or any_dead and call('HEXISTS', LETTERS, id) == 1
+end
+
+-- Stores the jobs at the head of the batch that are as most are: new, due now, without options.
+-- What stands below costs even a script that does not call it.
+local stored, places = 0, {}
+for number, job in ipairs(jobs) do
+  local lane, id = job[1], job[3]
+  if not tracked or #job > 4 or job[2] > 0 or is_over(id) then
+    break
+  end
+  local entry = call('XADD', streams[lane + 1], '*', 'i', id, 'b', job[4])
+  places[lane] = places[lane] or lane .. ':'
+  local hash, field = index_of(id)
+  if call('HSETNX', hash, field, places[lane] .. entry) == 0 then
+    call('XDEL', streams[lane + 1], entry)
+    break
+  end
+  stored = number
+end
+if stored == #jobs then
+  return {}
 end
 
 local function fields_of(job)
@@ -42,27 +57,6 @@ local function fields_of(job)
   return fields
 end
 
--- Returns the entry that a lane gets next, or false while this script has added none: the server
--- numbers the first, and nothing else is added while this script runs.
-local reached = {}
-local function next_entry(lane)
-  local last = reached[lane]
-  if not last then
-    return false
-  end
-  last[2] = last[2] + 1
-  return string.format('%s-%d', last[1], last[2])
-end
-
-local function add(lane, entry, ...)
-  local added = call('XADD', LANE .. lane, entry or '*', ...)
-  if not entry then
-    local moment, number = string.match(added, '(%d+)-(%d+)')
-    reached[lane] = { moment, tonumber(number) }
-  end
-  return added
-end
-
 -- Tells whether a job waits or runs. The index alone does not: somebody may have deleted a lane.
 local function is_live(id)
   local place = indexed('HGET', id)
@@ -73,14 +67,10 @@ local function is_live(id)
   return #call('XRANGE', LANE .. lane, entry, entry) > 0
 end
 
--- Tells whether an id is free, and if so writes down where its job will be, if that is known.
-local function claim_place(id, place)
-  if not tracked or place and indexed('HSETNX', id, place) == 1 then
-    return true
-  elseif not place then
-    return not is_live(id)
-  end
-  return not is_live(id) and indexed('HSET', id, place) == 0
+-- Writes down where a job is, unless there is one of the same id. Returns whether it did.
+local function take_place(id, place)
+  return not tracked or indexed('HSETNX', id, place) == 1
+    or not is_live(id) and indexed('HSET', id, place) == 0
 end
 
 -- Returns the id of the job that holds a unique key, or false.
@@ -97,48 +87,49 @@ local function hold(job)
   end
 end
 
+local seen = {}
+
+-- Tells whether a job of an untracked queue is there, as far as that is known.
+local function is_seen(id)
+  local was_seen = seen[id]
+  seen[id] = true
+  return was_seen or call('HEXISTS', BODIES, id) == 1
+end
+
 -- Stores a job, or returns the id of the job that is there.
 local function store(job)
   local lane, delay, id, unique = job[1], job[2], job[3], job[7]
   local holder = unique and holder_of(unique)
-  if is_there(id) then
+  if is_over(id) or not tracked and is_seen(id) then
     return id
-  end
-  local entry = delay == 0 and next_entry(lane)
-  local place = delay > 0 and 'z' or entry and lane .. ':' .. entry
-  if holder then
+  elseif holder then
     return tracked and is_live(id) and id or holder
-  elseif not claim_place(id, place) then
-    return id
+  end
+  if delay > 0 then
+    if not take_place(id, 'z') then
+      return id
+    end
+    -- One more, because `now` is cut to whole milliseconds: never early.
+    call('ZADD', DELAYED, now + delay + 1, id)
+    call('HSET', BODIES, id, cmsgpack.pack({ lane, fields_of(job) }))
+  else
+    local entry = call('XADD', LANE .. lane, '*', unpack(fields_of(job)))
+    if not take_place(id, lane .. ':' .. entry) then
+      call('XDEL', LANE .. lane, entry)
+      return id
+    end
   end
   if unique then
     hold(job)
   end
-  if not tracked then
-    seen[id] = true
-    if cancelled(id) then
-      call('ZREM', CANCELS, id)
-    end
-  end
-  if delay > 0 then
-    -- One more, because `now` is cut to whole milliseconds: never early.
-    call('ZADD', DELAYED, now + delay + 1, id)
-    call('HSET', BODIES, id, cmsgpack.pack({ lane, fields_of(job) }))
-    return
-  end
-  if #job == 4 then
-    entry = add(lane, entry, 'i', id, 'b', job[4])
-  else
-    entry = add(lane, entry, unpack(fields_of(job)))
-  end
-  if not place then
-    track(id, lane .. ':' .. entry)
+  if not tracked and cancelled(id) then
+    call('ZREM', CANCELS, id)
   end
 end
 
 local held = {}
-for number, job in ipairs(jobs) do
-  local existing = store(job)
+for number = stored + 1, #jobs do
+  local existing = store(jobs[number])
   if existing then
     held[#held + 1] = number - 1
     held[#held + 1] = existing

@@ -2,8 +2,13 @@
 
 -- The index: where a job waits. In many small hashes, because the server packs those tightly. The
 -- tail of an id is in the name of its hash, the rest is its field.
+local function index_of(id)
+  return INDEX .. string.sub(id, -4), string.sub(id, 1, -5)
+end
+
 local function indexed(verb, id, ...)
-  return call(verb, INDEX .. string.sub(id, -4), string.sub(id, 1, -5), ...)
+  local hash, field = index_of(id)
+  return call(verb, hash, field, ...)
 end
 
 local function track(id, place)
