@@ -19,7 +19,6 @@ from headrace.job import NewJob
 from headrace.letter import DeadLetter, read_letter
 from headrace.link import Link
 from headrace.options import Options
-from headrace.outbox import FLIGHTS
 from headrace.registry import Registry
 from headrace.task import Call, LocalTask, Task
 from headrace.urls import redact_url
@@ -31,8 +30,11 @@ _Chunk: TypeAlias = tuple[list[Call[R]], list[NewJob], "asyncio.Task[list[str | 
 
 DEFAULT_URL = "memory://"
 URL_VARIABLE = "HEADRACE_URL"
-CHUNK = 500
-"""Calls that `enqueue_many` sends before it takes more from its iterator."""
+CHUNK = 200
+"""Calls that `enqueue_many` sends at once."""
+
+CHUNKS = 5
+"""Of these are under way, at most, before it takes more from its iterator."""
 
 _unseen: Task[..., Any] = Task("")
 
@@ -216,9 +218,11 @@ class Queue(Registry):
                         self.link.outbox.send_many(jobs), name="headrace-send"
                     )
                     sending.append((chunk, jobs, sent))
+                    # It is on its way while the next one is made.
+                    await self.broker.clock.sleep(0)
                 elif not sending:
                     return handles
-                if len(sending) == FLIGHTS or not chunk:
+                if len(sending) == CHUNKS or not chunk:
                     # Taken out only when it is over: what is under way is cancelled below.
                     handles += map(self._handle, *sending[0][:2], await sending[0][2])
                     sending.popleft()

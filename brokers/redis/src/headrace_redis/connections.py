@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable
-from functools import partial
 from typing import Any, cast
 
 import hiredis
 from redis import exceptions as driver
 
 from headrace.deadlines import Deadlines
+from headrace_redis.line import Line
 
 # Its stubs know commands of one word only.
 _pack: Callable[[tuple[bytes | str | float, ...]], bytes] = cast("Any", hiredis).pack_command
@@ -36,8 +36,8 @@ class Connections:
         self._client = client
         self._timeout = timeout
         self._deadlines = Deadlines(timeout)
-        self._free: list[Any] = []
-        self._all: list[Any] = []
+        self._free: list[Line] = []
+        self._all: list[Line] = []
         self._failure: Exception | None = None
         self._again_at = 0.0
 
@@ -47,52 +47,40 @@ class Connections:
         Raises:
             RedisError: Of the driver. Just after a vain try to connect it is the same once more.
         """
-        connection = self._free.pop() if self._free else self._new()
+        line = self._free.pop() if self._free else self._new()
         try:
-            await self._connect(connection)
-            return await self._ask(connection, _pack(args))
+            if not line.is_open:
+                await self._dial(line)
+            return await self._ask(line, _pack(args))
         finally:
-            self._free.append(connection)
+            self._free.append(line)
 
-    def _new(self) -> Any:
-        connection = self._client.connection_pool.make_connection()
-        # The driver would start a task for each of its own timeouts.
-        connection.socket_timeout = None
-        self._all.append(connection)
-        return connection
+    def _new(self) -> Line:
+        line = Line(self._client.connection_pool.make_connection())
+        self._all.append(line)
+        return line
 
-    async def _connect(self, connection: Any) -> None:
-        """Make sure of a connection: it may have broken, or hold the rest of a reply."""
-        try:
-            if connection.is_connected and not await connection.can_read():
-                return
-        except (OSError, driver.ConnectionError):
-            pass
-        await connection.disconnect(nowait=True)
+    async def _dial(self, line: Line) -> None:
         now = asyncio.get_running_loop().time
         if self._failure is not None and now() < self._again_at:
             raise copy.copy(self._failure)
         try:
-            await self._dial(connection)
+            async with asyncio.timeout(self._timeout):
+                await line.open()
+        except TimeoutError:
+            message = f"timeout connecting to the server: no greeting within {self._timeout} s"
+            self._failure, self._again_at = driver.TimeoutError(message), now() + BETWEEN_TRIES
+            raise self._failure from None
         except (OSError, driver.RedisError) as error:
             self._failure, self._again_at = copy.copy(error), now() + BETWEEN_TRIES
             raise
         self._failure = None
 
-    async def _dial(self, connection: Any) -> None:
+    async def _ask(self, line: Line, command: bytes) -> Any:
+        number = self._deadlines.add(line.cut)
         try:
-            async with asyncio.timeout(self._timeout):
-                await connection.connect()
-        except TimeoutError:
-            message = f"timeout connecting to the server: no greeting within {self._timeout} s"
-            raise driver.TimeoutError(message) from None
-
-    async def _ask(self, connection: Any, command: bytes) -> Any:
-        number = self._deadlines.add(partial(_cut, connection))
-        try:
-            await connection.send_packed_command(command, check_health=False)
-            return await connection.read_response()
-        except (OSError, driver.ConnectionError):
+            return await line.ask(command)
+        except driver.ConnectionError:
             if self._deadlines.remove(number):
                 raise
             message = f"no answer within {self._timeout} s"
@@ -102,12 +90,6 @@ class Connections:
 
     async def aclose(self) -> None:
         """Let go of all connections."""
-        for connection in self._all:
-            await connection.disconnect()
+        for line in self._all:
+            await line.close()
         await self._client.aclose()
-
-
-def _cut(connection: Any) -> None:
-    """Break a connection: whoever reads from it, or writes to it, fails."""
-    if connection.is_connected:
-        connection._writer.transport.abort()  # noqa: SLF001 - all else it has waits for something

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
-from contextlib import contextmanager
 
 from redis import exceptions as driver
 
@@ -59,23 +57,34 @@ _UNKNOWN_NODE = re.compile(r"'NoneType' object has no attribute")
 """What the driver comes to when a node of a cluster sends it on to one that has no slot yet."""
 
 
-@contextmanager
-def mapped() -> Generator[None]:
-    """Let only Headrace's errors out."""
-    try:
-        yield
-    except (driver.RedisError, driver.RedisClusterException) as error:
-        raise translate(error) from error
-    except (OSError, EOFError) as error:
-        raise OutcomeUnknown(_text(error)) from error
-    except RuntimeError as error:
-        if not _CLOSED.search(str(error)):
-            raise
-        raise Unavailable(_text(error)) from error
-    except AttributeError as error:
-        if not _UNKNOWN_NODE.search(str(error)):
-            raise
-        raise OutcomeUnknown(_text(error)) from error
+class _Mapping:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is not None and (ours := _ours(error)):
+            raise ours from error
+
+
+_mapping = _Mapping()
+
+
+def mapped() -> _Mapping:
+    """Return a context that lets only Headrace's errors out."""
+    return _mapping
+
+
+def _ours(error: BaseException) -> BrokerError | None:
+    """Return what takes the place of an error; `None`: it passes."""
+    if isinstance(error, driver.RedisError | driver.RedisClusterException):
+        return translate(error)
+    if isinstance(error, OSError | EOFError):
+        return OutcomeUnknown(_text(error))
+    if isinstance(error, RuntimeError) and _CLOSED.search(str(error)):
+        return Unavailable(_text(error))
+    if isinstance(error, AttributeError) and _UNKNOWN_NODE.search(str(error)):
+        return OutcomeUnknown(_text(error))
+    return None
 
 
 def translate(error: driver.RedisError | driver.RedisClusterException) -> BrokerError:

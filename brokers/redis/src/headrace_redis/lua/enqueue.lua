@@ -31,8 +31,8 @@ for number, job in ipairs(jobs) do
   end
   local entry = call('XADD', streams[lane + 1], '*', 'i', id, 'b', job[4])
   places[lane] = places[lane] or lane .. ':'
-  local hash, field = index_of(id)
-  if call('HSETNX', hash, field, places[lane] .. entry) == 0 then
+  local hash, rest = index_of(id)
+  if call('HSETNX', hash, rest, places[lane] .. entry) == 0 then
     call('XDEL', streams[lane + 1], entry)
     break
   end
@@ -122,7 +122,7 @@ local function store(job)
   if unique then
     hold(job)
   end
-  if not tracked and cancelled(id) then
+  if not tracked then
     call('ZREM', CANCELS, id)
   end
 end

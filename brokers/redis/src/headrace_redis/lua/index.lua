@@ -1,4 +1,4 @@
--- Where jobs wait, and which of them are to be cancelled.
+-- Where jobs wait.
 
 -- The index: where a job waits. In many small hashes, because the server packs those tightly. The
 -- tail of an id is in the name of its hash, the rest is its field.
@@ -7,8 +7,8 @@ local function index_of(id)
 end
 
 local function indexed(verb, id, ...)
-  local hash, field = index_of(id)
-  return call(verb, hash, field, ...)
+  local hash, rest = index_of(id)
+  return call(verb, hash, rest, ...)
 end
 
 local function track(id, place)
@@ -25,19 +25,4 @@ local function entry_at(place)
     return '0', '0-0'
   end
   return lane, moment .. '-' .. number
-end
-
-local is_marked
-
--- Tells whether any job at all is to be cancelled.
-local function any_cancelled()
-  if is_marked == nil then
-    is_marked = call('EXISTS', CANCELS) == 1
-  end
-  return is_marked
-end
-
--- Tells whether somebody asked to cancel a job.
-local function cancelled(id)
-  return any_cancelled() and call('ZSCORE', CANCELS, id)
 end
