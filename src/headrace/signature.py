@@ -50,6 +50,7 @@ class Signature:
             for place, p in enumerate(parameters)
             if p.kind in _BY_POSITION and p.default is not Parameter.empty
         ]
+        self._all_given = len(self._positional) == len(parameters) and not self._optional
         try:
             self._decoder = msgspec.msgpack.Decoder(self._arguments, dec_hook=from_builtin)
         except TypeError as error:
@@ -97,6 +98,8 @@ class Signature:
 
     def _call(self, arguments: Any) -> Bound:
         values = msgspec.structs.astuple(arguments)
+        if self._all_given:
+            return values, {}
         # Behind a parameter that was left out, none can be given by position.
         count = len(self._positional)
         for place in self._optional:

@@ -109,8 +109,9 @@ class Consumer:
                     self._accept(source, claim.result())
 
     def _accept(self, source: Source, runs: list[Run]) -> None:
+        drop = partial(self._drop, source)
         for run in runs:
-            run.wait(partial(self._drop, source, run))
+            run.wait(drop)
             self._backlog.append((source, run))
         self._arrived.set()
 
@@ -124,6 +125,7 @@ class Consumer:
     # running
 
     async def _start_all(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await self._slots.acquire()
             while not self._backlog:
@@ -133,7 +135,7 @@ class Consumer:
             self.running[run] = source
             # Not a TaskGroup: a job that ignores its cancellation must not keep the worker from
             # ending.
-            run.start(asyncio.create_task(self._process(source, run), name=run.lease.id))
+            run.start(loop.create_task(self._process(source, run), name=run.lease.id))
             self.changed.beat()
 
     async def _process(self, source: Source, run: Run) -> None:

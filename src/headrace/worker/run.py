@@ -43,9 +43,9 @@ class Run:
         self.begun: bool = False
         self.ended: bool = False
         self._task: asyncio.Task[None] | None = None
-        self._waiting: Callable[[], None] | None = None
+        self._waiting: Callable[[Run], None] | None = None
 
-    def wait(self, give_up: Callable[[], None]) -> None:
+    def wait(self, give_up: Callable[[Run], None]) -> None:
         """Say what to do if it is cancelled before it is started."""
         self._waiting = give_up
 
@@ -77,4 +77,4 @@ class Run:
                     self._task.cancel()
             elif self._waiting is not None:
                 give_up, self._waiting = self._waiting, None
-                give_up()
+                give_up(self)

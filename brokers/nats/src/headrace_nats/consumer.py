@@ -118,7 +118,8 @@ class Consumer:
                 raise
 
     def _live(self, found: Sequence[Delivered]) -> list[Delivered]:
-        return [one for one in found if one.asked_at + self._queue.spec.lease > self._now]
+        oldest = self._now - self._queue.spec.lease
+        return [one for one in found if one.asked_at > oldest]
 
     async def _keep_back(self, found: Sequence[Delivered]) -> None:
         """Keep messages for the next claim, and their leases: running out, they would count.
@@ -149,8 +150,9 @@ class Consumer:
             jobs = [one for one in jobs if one not in strangers]
         leases = [self._lease(one) for one in jobs]
         # Whoever claims next gets those of workers that are gone.
-        await self._rewrite([lease for lease in leases if _is_abandoned(lease)])
-        fresh = [lease for lease in leases if not _is_abandoned(lease)]
+        abandoned = [lease for lease in leases if _is_abandoned(lease)]
+        await self._rewrite(abandoned)
+        fresh = [lease for lease in leases if lease not in abandoned]
         ended = await self._ended(fresh)
         if ended:
             await self._end(fresh, ended)
@@ -217,13 +219,13 @@ class Consumer:
         """Return the jobs that must not start, and how each ends; `None`: it has ended before."""
         marked = await self._settlement.marked(leases) if leases else set[str]()
         ended: dict[str, Ended | None] = dict.fromkeys(marked, JobState.CANCELLED)
-        if any(token_of(lease).copy.expires is not None for lease in leases):
+        tokens = [token_of(lease) for lease in leases]
+        if any(token.copy.expires is not None for token in tokens):
             clock, now = await self._queue.now(), self._now
-            for lease in leases:
-                if is_expired(token_of(lease).copy, clock, now):
+            for lease, token in zip(leases, tokens, strict=True):
+                if is_expired(token.copy, clock, now):
                     ended.setdefault(lease.id, JobState.EXPIRED)
-        for lease in leases:
-            token = token_of(lease)
+        for lease, token in zip(leases, tokens, strict=True):
             if token.copy.deliveries or token.seq in self._doubtful:
                 if await self._is_superseded(lease):
                     ended[lease.id] = None

@@ -50,12 +50,12 @@ class Settlement:
 
     async def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """End deliveries; see `Broker.settle`."""
-        is_open = [not token_of(outcome.lease).settled for outcome in outcomes]
+        tokens = [token_of(outcome.lease) for outcome in outcomes]
+        is_open = [not token.settled for token in tokens]
         left = [outcome for outcome, yes in zip(outcomes, is_open, strict=True) if yes]
         counts = iter(await self._settle(left) if left else ())
         answers = [yes and next(counts) for yes in is_open]
-        for outcome, yes in zip(outcomes, answers, strict=True):
-            token = token_of(outcome.lease)
+        for token, yes in zip(tokens, answers, strict=True):
             token.settled = token.settled or yes
         return answers
 
@@ -116,11 +116,15 @@ class Settlement:
         """Return what each outcome writes; nothing, where nothing is kept and the lease is good."""
         needs_time = any(not isinstance(one, Release) for one in outcomes)
         latest = await self._queue.latest() if needs_time else 0.0
-        return [self._message(outcome, latest) for outcome in outcomes]
+        now = self._queue.connection.now()
+        return [
+            None if _needs_no_word(outcome, now) else self._message(outcome, latest)
+            for outcome in outcomes
+        ]
 
-    def _message(self, outcome: Outcome, latest: float) -> Message | None:
+    def _message(self, outcome: Outcome, latest: float) -> Message:
         message = self._unchecked(outcome, latest)
-        if message is None or self._fits(message):
+        if self._fits(message):
             return message
         if not isinstance(outcome, Dead):
             what = "result" if isinstance(outcome, Done) else "meta"
@@ -137,21 +141,15 @@ class Settlement:
     def _fits(self, message: Message) -> bool:
         return len(message.data) + HEADERS <= self._queue.largest
 
-    def _unchecked(self, outcome: Outcome, latest: float) -> Message | None:
+    def _unchecked(self, outcome: Outcome, latest: float) -> Message:
         subjects = self._queue.subjects
         match outcome:
             case Done():
-                return self._done(outcome, latest)
+                return self._note(outcome, latest)
             case Dead():
                 return dead(subjects, outcome, latest + outcome.ttl)
             case _:
                 return again(self._queue, outcome, latest)
-
-    def _done(self, outcome: Done, latest: float) -> Message | None:
-        lease, is_told = outcome.lease, outcome.ttl > 0
-        if not is_told and _is_first(lease) and self._queue.connection.now() < lease.deadline:
-            return None
-        return self._note(outcome, latest)
 
     def _note(self, outcome: Done, latest: float, headers: Headers | None = None) -> Message:
         told = (outcome.result, latest + outcome.ttl) if outcome.ttl > 0 else (None, 0.0)
@@ -165,6 +163,8 @@ class Settlement:
         self, outcomes: Sequence[Outcome], messages: Sequence[Message | None]
     ) -> list[bool]:
         """Write what becomes of jobs, and tell what passed its fence, or needs none."""
+        if not any(messages):
+            return [True] * len(outcomes)
         writes: dict[int, tuple[Lease, Message]] = {}
         twice: list[int] = []
         for index, (outcome, message) in enumerate(zip(outcomes, messages, strict=True)):
@@ -220,11 +220,11 @@ class Settlement:
 
     async def _acknowledge(self, leases: Sequence[Lease]) -> None:
         """Let copies go. The server answers the last one of each lane, after the ones before it."""
-        last = {lease.priority: token_of(lease).reply for lease in leases}
-        acks = [Message(token_of(lease).reply, ACK) for lease in leases]
-        ends = set(last.values())
-        await self._queue.connection.tell([one for one in acks if one.subject not in ends])
-        await self._queue.connection.ask([Message(reply, ACK) for reply in last.values()])
+        replies = [(lease.priority, token_of(lease).reply) for lease in leases]
+        last = dict(replies).values()
+        before = [Message(reply, ACK) for _, reply in replies if reply not in last]
+        await self._queue.connection.tell(before)
+        await self._queue.connection.ask([Message(reply, ACK) for reply in last])
 
     async def _is_gone(self, lease: Lease) -> bool:
         """Tell whether a copy went although the word of it came late."""
@@ -263,13 +263,14 @@ class Settlement:
 
     async def _clean(self, leases: Sequence[Lease]) -> None:
         """Drop what only a live job needs."""
+        copies = [(lease.id, token_of(lease).copy) for lease in leases]
         holders = {
-            token_of(lease).copy.unique: lease.id
-            for lease in leases
-            if token_of(lease).copy.unique is not None and token_of(lease).copy.held_for is None
+            copy.unique: job_id
+            for job_id, copy in copies
+            if copy.unique is not None and copy.held_for is None
         }
         if holders:
-            await self._keys.release({key: holder for key, holder in holders.items() if key})
+            await self._keys.release(holders)
         marked = [lease.id for lease in leases if lease.id in self._marked]
         if marked:
             self._marked.difference_update(marked)
@@ -283,10 +284,12 @@ def _is_same_copy(stored: Stored, lease: Lease) -> bool:
     return (copy.origin, copy.number) == (held.origin, held.number)
 
 
-def _is_first(lease: Lease) -> bool:
-    """Tell whether there was no copy of the job before this one."""
-    copy = token_of(lease).copy
-    return not copy.number and not copy.deliveries
+def _needs_no_word(outcome: Outcome, now: float) -> bool:
+    """Tell whether a copy can go and nothing is kept: it was the first, and its lease is good."""
+    if not isinstance(outcome, Done) or outcome.ttl > 0:
+        return False
+    copy = token_of(outcome.lease).copy
+    return not copy.number and not copy.deliveries and now < outcome.lease.deadline
 
 
 def _is_end(outcome: Outcome) -> bool:

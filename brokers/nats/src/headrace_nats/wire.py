@@ -249,7 +249,7 @@ def delivered(reply: str) -> tuple[str, int, int] | None:
     """
     tokens = reply.split(".")
     first = 3 if len(tokens) < 11 else 5
-    if len(tokens) < 9 or tokens[:2] != ["$JS", "ACK"]:
+    if len(tokens) < 9 or not reply.startswith("$JS.ACK."):
         return None
     try:
         return tokens[first], int(tokens[first + 1]), int(tokens[first + 2])
