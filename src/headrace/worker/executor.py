@@ -110,13 +110,18 @@ class Executor:
             return self._invoke(attempt)
         return compose(self._layers, lambda _: self._invoke(attempt))(job)
 
-    async def _invoke(self, attempt: Attempt) -> Any:
+    def _invoke(self, attempt: Attempt) -> Awaitable[Any]:
+        """Call the task: the awaitable is its own, one of ours around it would cost each job."""
         args, kwargs = attempt.arguments
-        function = attempt.implementation.function
         reach("worker.starting")
         if attempt.implementation.is_async:
-            return await function(*args, **kwargs)
-        value = await self._threads.run(function, *args, **kwargs)
+            coroutine: Awaitable[Any] = attempt.implementation.function(*args, **kwargs)
+            return coroutine
+        return self._in_thread(attempt)
+
+    async def _in_thread(self, attempt: Attempt) -> Any:
+        args, kwargs = attempt.arguments
+        value = await self._threads.run(attempt.implementation.function, *args, **kwargs)
         # A plain wrapper around an `async def` returns what is still to be awaited.
         return await value if asyncio.iscoroutine(value) else value
 

@@ -94,7 +94,7 @@ class Puller:
 
     Args:
         queue: Where from.
-        arrived: Called after each message.
+        arrived: Called after a message that is the first in stock.
     """
 
     def __init__(self, queue: NatsQueue, arrived: Callable[[], None]) -> None:
@@ -250,10 +250,11 @@ class Puller:
             logger.warning("a message came that no consumer sent", extra={"subject": msg.subject})
             return
         (consumer, count, seq), (lane, job_id) = delivery, place
-        pull = opened[consumer]
+        pull, is_first = opened[consumer], not self._stock
         self._stock.append(Delivered(lane, job_id, msg.data, msg.reply, count, seq, pull.asked_at))
-        self._came.set()
-        self._arrived()
+        if is_first:
+            self._came.set()
+            self._arrived()
         pull.left -= 1
         if not pull.left:
             pull.end()
