@@ -36,34 +36,38 @@ class Batcher(Generic[T]):
         self._name = name
         self._flights = flights
         self._pending: list[T] = []
-        self._flushing: dict[int, asyncio.Task[None]] = {}
-        self._started = 0
+        self._flushing: set[asyncio.Task[None]] = set()
+        self._latest: asyncio.Task[None] | None = None
 
     def add(self, item: T) -> None:
         """Put an item into the next batch."""
         self._pending.append(item)
-        flying = len(self._flushing)
+        flying = self._flying()
         if not flying or (flying < self._flights and len(self._pending) >= self._limit):
-            self._started += 1
-            number = self._started
-            task = asyncio.create_task(self._run(number), name=self._name)
-            self._flushing[number] = task
-            # One that is cancelled before its first step does not come to its `finally`.
-            task.add_done_callback(lambda _: self._flushing.pop(number, None))
+            flush = self._run()
+            self._latest = asyncio.get_running_loop().create_task(flush, name=self._name)
+            self._flushing.add(self._latest)
 
-    async def _run(self, number: int) -> None:
+    def _flying(self) -> int:
+        """Count the flushes under way."""
+        if self._flushing and self._latest is not None and self._latest.done():
+            # One that is cancelled before its first step does not come to its `finally`.
+            self._flushing = {flush for flush in self._flushing if not flush.done()}
+        return len(self._flushing)
+
+    async def _run(self) -> None:
         limit = self._limit
         try:
             while self._pending:
                 batch, self._pending = self._pending[:limit], self._pending[limit:]
                 await self._flush(batch)
         finally:
-            del self._flushing[number]
+            self._flushing.discard(asyncio.current_task())
 
     async def drain(self) -> None:
         """Return when everything that was added has been flushed. Cancelled, it stops nothing."""
-        while self._flushing:
-            await asyncio.wait(self._flushing.values())
+        while self._flying():
+            await asyncio.wait(self._flushing)
 
 
 def parts(sizes: Sequence[int], most: int) -> Iterator[slice]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from headrace.batcher import Batcher, parts
@@ -70,7 +70,7 @@ class Outbox:
             BrokerError: As `Broker.enqueue` has it; other jobs may be stored.
         """
         answers: list[str | None] = []
-        for part in _by_bytes(jobs):
+        for part in parts([len(job.body) for job in jobs], BATCH_BYTES):
             answers += await self._insist(jobs[part])
         return answers
 
@@ -79,7 +79,7 @@ class Outbox:
         await self._batcher.drain()
 
     async def _flush(self, entries: list[Entry]) -> None:
-        for part in _by_bytes([job for job, _ in entries]):
+        for part in parts([len(job.body) for job, _ in entries], BATCH_BYTES):
             await self._send(entries[part])
 
     async def _send(self, entries: Sequence[Entry]) -> None:
@@ -116,10 +116,6 @@ class Outbox:
                 return answers
             await clock.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def _by_bytes(jobs: Sequence[NewJob]) -> Iterator[slice]:
-    return parts([len(job.body) for job in jobs], BATCH_BYTES)
 
 
 def _fail(entries: Sequence[Entry], error: Exception) -> None:

@@ -93,7 +93,7 @@ class Executor:
 
     async def _timed(self, run: Run, attempt: Attempt) -> Any:
         """Call the task under its timeout."""
-        job = attempt.job(self._clock.monotonic())
+        job = attempt.job(self._clock.monotonic() if attempt.timeout else 0.0)
         set_current_job(job)
         if not attempt.timeout:
             return await self._call(attempt, job)

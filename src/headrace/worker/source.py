@@ -86,13 +86,13 @@ class Source:
         self._failures = max(0, self._failures - 1)
         if leases:
             reach("worker.claimed")
-        return [self._take(lease) for lease in leases]
+        return self._take(leases)
 
-    def _take(self, lease: Lease) -> Run:
-        run = Run(lease)
-        self.held.add(run)
-        self._tally.claimed += 1
-        return run
+    def _take(self, leases: list[Lease]) -> list[Run]:
+        runs = [Run(lease) for lease in leases]
+        self.held.update(runs)
+        self._tally.claimed += len(runs)
+        return runs
 
     async def _arrived(self, attempt: Attempt) -> bool:
         """Let a tick arrive, with a lease that is renewed if that took as long as the lease."""

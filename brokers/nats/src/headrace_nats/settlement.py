@@ -263,12 +263,11 @@ class Settlement:
 
     async def _clean(self, leases: Sequence[Lease]) -> None:
         """Drop what only a live job needs."""
-        copies = [(lease.id, token_of(lease).copy) for lease in leases]
-        holders = {
-            copy.unique: job_id
-            for job_id, copy in copies
-            if copy.unique is not None and copy.held_for is None
-        }
+        holders: dict[str, str] = {}
+        for lease in leases:
+            copy = token_of(lease).copy
+            if copy.unique is not None and copy.held_for is None:
+                holders[copy.unique] = lease.id
         if holders:
             await self._keys.release(holders)
         marked = [lease.id for lease in leases if lease.id in self._marked]

@@ -89,6 +89,8 @@ def text_of(data: bytes) -> str:
 def existing(reply: Sequence[Any], number: int) -> list[str | None]:
     """Return the answer to `enqueue` of so many jobs."""
     answers: list[str | None] = [None] * number
+    if not reply:
+        return answers
     for index, holder in zip(reply[::2], reply[1::2], strict=True):
         answers[index] = text_of(holder)
     return answers
