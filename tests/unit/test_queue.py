@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,6 +30,7 @@ from headrace.broker import QueueSpec
 from headrace.codec import decode_envelope
 from headrace.job import Lease
 from headrace.outcome import Dead
+from headrace.task import Call
 from headrace.testing import FaultyBroker, ManualClock
 
 
@@ -233,6 +235,21 @@ async def test_many_calls_travel_in_batches(broker: MemoryBroker) -> None:
         assert await queue.enqueue_many([]) == []
     assert faulty.calls["enqueue"] == 6
     assert [lease.id for lease in await claim(broker, 1_200)] == [job.id for job in jobs]
+
+
+async def test_many_calls_are_sent_while_more_are_made(broker: MemoryBroker) -> None:
+    faulty = FaultyBroker(broker)
+    async with Queue(faulty) as queue:
+        task = queue.task(add)
+        sent: list[int] = []
+
+        def calls() -> Iterator[Call[int]]:
+            for number in range(2_000):
+                sent.append(faulty.calls["enqueue"])
+                yield task.call(number)
+
+        await queue.enqueue_many(calls())
+    assert [sent[0], sent[199], sent[200], sent[400], sent[-1]] == [0, 0, 1, 2, 9]
 
 
 async def test_a_forgotten_await_warns(queue: Queue) -> None:

@@ -98,6 +98,19 @@ class EnqueueChapter(Chapter):
         ]
         assert [lease.body for lease in await lab.claim()] == [b"1"]
 
+    async def test_a_batch_stores_what_is_new_among_what_is_there(self, lab: Lab) -> None:
+        done = await lab.put()
+        await lab.done(await lab.one())
+        dead = await lab.put()
+        await lab.bury(await lab.one())
+        delayed = await lab.put(delay=3600.0)
+        new, keyed, late = [job(), job(), job()], job(unique="key"), job(delay=3600.0)
+        batch = [new[0], job(done), new[1], job(dead), late, job(delayed), keyed, new[2]]
+        assert await lab.enqueue(*batch) == [None, done, None, dead, None, delayed, None, None]
+        leases = await lab.claim(len(batch))
+        assert {lease.id for lease in leases} == {one.id for one in (*new, keyed)}
+        assert (await lab.stats()).delayed == 2
+
     async def test_an_id_is_free_when_its_result_is_not_kept(self, lab: Lab) -> None:
         await lab.put(job_id="again")
         old = await lab.one()
